@@ -1,0 +1,157 @@
+package memwal
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// field is one protobuf field as it stands in a message. Exactly one of value
+// (varint) and bytes (length-delimited) is meaningful, according to kind. raw is the
+// whole field with its tag, for messages that must keep what they do not know.
+type field struct {
+	number protowire.Number
+	kind   protowire.Type
+	value  uint64
+	bytes  []byte // borrows from the message
+	raw    []byte // borrows from the message
+}
+
+// eachField calls visit for every field of a message in wire order and stops at the
+// first error. message names the enclosing message in errors.
+func eachField(message string, data []byte, visit func(field) error) error {
+	for at := 0; at < len(data); {
+		rest := data[at:]
+		number, kind, tagLen := protowire.ConsumeTag(rest)
+		if tagLen < 0 {
+			return fmt.Errorf("%s: tag at byte %d: %w: %w", message, at, ErrCorrupt, protowire.ParseError(tagLen))
+		}
+		f := field{number: number, kind: kind}
+		body := rest[tagLen:]
+		var bodyLen int
+		switch kind {
+		case protowire.VarintType:
+			f.value, bodyLen = protowire.ConsumeVarint(body)
+		case protowire.BytesType:
+			f.bytes, bodyLen = protowire.ConsumeBytes(body)
+		default:
+			bodyLen = protowire.ConsumeFieldValue(number, kind, body)
+		}
+		if bodyLen < 0 {
+			return fmt.Errorf("%s: field %d at byte %d: %w: %w", message, number, at, ErrCorrupt, protowire.ParseError(bodyLen))
+		}
+		f.raw = rest[:tagLen+bodyLen]
+		if err := visit(f); err != nil {
+			return fmt.Errorf("%s: field %d at byte %d: %w", message, number, at, err)
+		}
+		at += tagLen + bodyLen
+	}
+	return nil
+}
+
+// want reports whether the field has the wire type its number promises.
+func (f field) want(kind protowire.Type) error {
+	if f.kind != kind {
+		return fmt.Errorf("%w: wire type %d instead of %d", ErrCorrupt, f.kind, kind)
+	}
+	return nil
+}
+
+func (f field) uint64(to *uint64) error {
+	if err := f.want(protowire.VarintType); err != nil {
+		return err
+	}
+	*to = f.value
+	return nil
+}
+
+// uint32 takes the low 32 bits, as protobuf does for a varint that is too wide.
+func (f field) uint32(to *uint32) error {
+	if err := f.want(protowire.VarintType); err != nil {
+		return err
+	}
+	*to = uint32(f.value)
+	return nil
+}
+
+func (f field) int32(to *int32) error {
+	if err := f.want(protowire.VarintType); err != nil {
+		return err
+	}
+	*to = int32(f.value)
+	return nil
+}
+
+func (f field) optional(to **uint64) error {
+	if err := f.want(protowire.VarintType); err != nil {
+		return err
+	}
+	v := f.value
+	*to = &v
+	return nil
+}
+
+func (f field) string(to *string) error {
+	if err := f.want(protowire.BytesType); err != nil {
+		return err
+	}
+	*to = string(f.bytes)
+	return nil
+}
+
+// int32s appends a repeated int32, packed or not: both are legal on the wire.
+func (f field) int32s(to *[]int32) error {
+	if f.kind == protowire.VarintType {
+		*to = append(*to, int32(f.value))
+		return nil
+	}
+	if err := f.want(protowire.BytesType); err != nil {
+		return err
+	}
+	for rest := f.bytes; len(rest) > 0; {
+		v, n := protowire.ConsumeVarint(rest)
+		if n < 0 {
+			return fmt.Errorf("%w: packed value: %w", ErrCorrupt, protowire.ParseError(n))
+		}
+		*to = append(*to, int32(v))
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// appendUint appends a varint field, leaving out the default as proto3 does.
+func appendUint(b []byte, number protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return appendPresent(b, number, v)
+}
+
+// appendPresent appends a varint field even when it is zero.
+func appendPresent(b []byte, number protowire.Number, v uint64) []byte {
+	b = protowire.AppendTag(b, number, protowire.VarintType)
+	return protowire.AppendVarint(b, v)
+}
+
+// appendOptional appends a varint field when it is set.
+func appendOptional(b []byte, number protowire.Number, v *uint64) []byte {
+	if v == nil {
+		return b
+	}
+	return appendPresent(b, number, *v)
+}
+
+// appendMessage appends a length-delimited field even when it is empty: an empty
+// message is present, and so is an empty element of a repeated field.
+func appendMessage(b []byte, number protowire.Number, v []byte) []byte {
+	b = protowire.AppendTag(b, number, protowire.BytesType)
+	return protowire.AppendBytes(b, v)
+}
+
+// appendString appends a string or bytes field, leaving out the empty one.
+func appendString[T ~string | ~[]byte](b []byte, number protowire.Number, v T) []byte {
+	if len(v) == 0 {
+		return b
+	}
+	return appendMessage(b, number, []byte(v))
+}
