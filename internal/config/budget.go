@@ -1,0 +1,37 @@
+package config
+
+// Budget is how one memory setting is divided. All values are bytes.
+//
+//	memory ──┬── Arena   pages, mapped outside the Go heap
+//	         └── Facts   object facts, in the Go heap
+//	64 MiB + 5 % ─────── everything else in the Go heap
+//
+//	GoLimit = Facts + 64 MiB + memory/20, the value for GOMEMLIMIT
+//
+// The Go runtime does not see the arena, so its limit covers the rest alone.
+type Budget struct {
+	Arena   Bytes
+	Facts   Bytes
+	GoLimit Bytes
+}
+
+// Facts take a sixteenth of the memory: at 1 GiB that is room for the facts of
+// some 250,000 objects, whose pages alone would need 16 GiB. The bounds keep a
+// tiny cache able to remember its objects and a huge one from giving gigabytes
+// to headers.
+const (
+	factsShare = 16
+	minFacts   = 4 * MiB
+	maxFacts   = 512 * MiB
+	headroom   = 64 * MiB
+)
+
+// Budget divides the memory setting.
+func (c Config) Budget() Budget {
+	facts := min(max(c.Memory/factsShare, minFacts), maxFacts)
+	return Budget{
+		Arena:   c.Memory - facts,
+		Facts:   facts,
+		GoLimit: facts + headroom + c.Memory/20/MiB*MiB,
+	}
+}

@@ -1,0 +1,185 @@
+package config
+
+import "time"
+
+// Config is every setting of the sidecar. The tags are the source of the flags,
+// the environment names, the YAML keys and docs/configuration.md:
+//
+//	name     flag, YAML key and (upper case, HEARTH_ in front) variable
+//	default  text form of the default; absent means empty
+//	help     one line for --help
+//	group    heading in --help and in docs/configuration.md
+//	secret   "true": never printed
+//	yaml     "only": a list of records without a flag or a variable
+//
+// The comment of a field is its long documentation: meaning, unit, and what
+// raising it costs.
+type Config struct {
+	// Listen is the address that S3 clients talk to. Port 0 takes a free port,
+	// which the start-up log names. A listener that is not loopback needs auth.
+	Listen string `name:"listen" default:"127.0.0.1:9000" group:"Listeners" help:"address of the S3 listener"`
+	// AdminListen is the address of the admin API: warm, invalidate, explain,
+	// bypass. It answers the ops paths too. Beyond loopback it needs a token.
+	// Empty switches the admin API off.
+	AdminListen string `name:"admin-listen" default:"127.0.0.1:9001" group:"Listeners" help:"address of the admin listener, empty for none"`
+	// OpsListen is the address of /healthz, /readyz and /metrics. It asks for no
+	// credentials and tells no secrets, because kubelet and Prometheus reach it
+	// from outside the pod. Empty switches it off.
+	OpsListen string `name:"ops-listen" default:"127.0.0.1:9002" group:"Listeners" help:"address of /healthz, /readyz and /metrics, empty for none"`
+	// TLSCert is the PEM file with the certificate chain of the S3 listener.
+	// Certificate files are read again on SIGHUP. Empty means plain HTTP.
+	TLSCert string `name:"tls-cert" group:"Listeners" help:"PEM certificate chain of the S3 listener"`
+	// TLSKey is the PEM file with the private key that belongs to tls-cert.
+	TLSKey string `name:"tls-key" group:"Listeners" help:"PEM private key of the S3 listener"`
+	// AdminTLSCert is tls-cert for the admin listener.
+	AdminTLSCert string `name:"admin-tls-cert" group:"Listeners" help:"PEM certificate chain of the admin listener"`
+	// AdminTLSKey is tls-key for the admin listener.
+	AdminTLSKey string `name:"admin-tls-key" group:"Listeners" help:"PEM private key of the admin listener"`
+	// OpsTLSCert is tls-cert for the ops listener.
+	OpsTLSCert string `name:"ops-tls-cert" group:"Listeners" help:"PEM certificate chain of the ops listener"`
+	// OpsTLSKey is tls-key for the ops listener.
+	OpsTLSKey string `name:"ops-tls-key" group:"Listeners" help:"PEM private key of the ops listener"`
+	// Domain is the host suffix under which the first label of the Host header
+	// is the bucket (virtual-hosted requests): with domain s3.local, the host
+	// data.s3.local means bucket data. Empty means path-style requests only.
+	Domain string `name:"domain" group:"Listeners" help:"host suffix of virtual-hosted requests, such as s3.local"`
+	// DrainTimeout is how long requests in flight may take to finish after
+	// SIGTERM before their connections are cut. Raising it delays the end of
+	// the pod; keep it below terminationGracePeriodSeconds.
+	DrainTimeout time.Duration `name:"drain-timeout" default:"25s" group:"Listeners" help:"time that requests in flight get to finish after SIGTERM"`
+
+	// Origin is where the bytes come from: the URL of an S3 endpoint, aws for
+	// the endpoint that the AWS SDK resolves from its own settings, or dir:PATH
+	// for the embedded store over a directory.
+	Origin string `name:"origin" default:"dir:./hearth-data" group:"Origin" help:"URL of an S3 endpoint, aws, or dir:PATH for the embedded store"`
+	// OriginRegion is the region that requests to the origin are signed for.
+	// Empty means what the AWS SDK finds (AWS_REGION, profile), and us-east-1
+	// when it finds nothing and origin is a URL.
+	OriginRegion string `name:"origin-region" group:"Origin" help:"region that origin requests are signed for, empty for the SDK's"`
+	// OriginPathStyle puts the bucket in the path of origin requests instead of
+	// the host name. auto means true for a URL and false for aws.
+	OriginPathStyle Toggle `name:"origin-path-style" default:"auto" group:"Origin" help:"bucket in the path of origin requests: auto, true or false"`
+	// OriginConcurrency is the largest number of fills, prefetches and typed
+	// calls in flight at the origin at once; forwarded requests of clients are
+	// not counted. Raising it costs a connection and a socket buffer for each,
+	// and lets a warm take more of the origin's bandwidth.
+	OriginConcurrency int `name:"origin-concurrency" default:"64" group:"Origin" help:"largest number of cache fills in flight at the origin"`
+	// OriginTimeout is how long the origin may stay silent: until the first byte
+	// of an answer, and between two reads of its body. It does not limit the
+	// length of a transfer. Raising it makes a dead origin noticed later.
+	OriginTimeout time.Duration `name:"origin-timeout" default:"30s" group:"Origin" help:"longest silence of the origin before a request has failed"`
+	// OriginAttempts is how often a GET or HEAD is sent before its failure is
+	// final; 1 means no retry. Writes are never sent twice. Raising it multiplies
+	// the load on an origin that is already ill.
+	OriginAttempts int `name:"origin-attempts" default:"3" group:"Origin" help:"tries for a GET or HEAD; writes are never retried"`
+	// Buckets is the allow-list of buckets, by exact name. Empty allows every
+	// bucket that the origin credentials can reach.
+	Buckets []string `name:"buckets" group:"Origin" help:"comma-separated buckets that may be used, empty for all"`
+
+	// Auth says how the S3 listener knows its clients: sigv4 verifies every
+	// request against the keys of this process; none lets everybody in and is
+	// refused on a listener that is not loopback.
+	Auth string `name:"auth" default:"sigv4" group:"Access" help:"sigv4, or none (loopback listener only)"`
+	// AccessKey is the access key id of one key that may do everything. With an
+	// embedded store and no key at all, one is generated and kept in the store's
+	// directory.
+	AccessKey string `name:"access-key" group:"Access" help:"access key id that clients sign with"`
+	// SecretKey is the secret that belongs to access-key. Prefer the variable or
+	// keys-file: a flag can be seen in the process list.
+	SecretKey string `name:"secret-key" secret:"true" group:"Access" help:"secret that belongs to access-key"`
+	// KeysFile is a YAML file with a list keys of the same form as the key keys
+	// here. It is read again on SIGHUP.
+	KeysFile string `name:"keys-file" group:"Access" help:"YAML file with keys and their scopes"`
+	// Keys are further keys, each with scopes that limit it to buckets and
+	// prefixes, for reading or for reading and writing. A key without scopes may
+	// do everything. Read again on SIGHUP.
+	Keys []Key `name:"keys" yaml:"only" secret:"true" group:"Access" help:"keys and their scopes"`
+	// AdminToken is the bearer token of the admin API. Empty asks for none,
+	// which is refused on an admin listener that is not loopback.
+	AdminToken string `name:"admin-token" secret:"true" group:"Access" help:"bearer token of the admin API"`
+	// AdminTokenFile is a file whose content, without surrounding white space,
+	// is the admin token.
+	AdminTokenFile string `name:"admin-token-file" group:"Access" help:"file that holds the admin token"`
+
+	// Memory is the size of the memory tier: pages, and the facts of objects
+	// (see docs/architecture.md for the split). Pages live outside the Go heap.
+	// The process needs at most this, 64 MiB and 5 % more; GOMEMLIMIT is set
+	// from it unless the environment sets one. Raising it costs exactly that
+	// much of the pod's memory limit.
+	Memory Bytes `name:"memory" default:"1GiB" group:"Cache" help:"size of the memory tier"`
+	// PageSize is the unit of caching, a power of two from 4KiB to 1MiB. Larger
+	// pages mean fewer origin requests and less bookkeeping, and more bytes
+	// fetched that nobody asked for.
+	PageSize Bytes `name:"page-size" default:"64KiB" group:"Cache" help:"unit of caching, a power of two"`
+	// Rules say how keys may be cached. The first rule whose glob matches
+	// bucket/key wins; built-in rules for Lance tables follow after them. Read
+	// again on SIGHUP.
+	Rules []Rule `name:"rules" yaml:"only" group:"Cache" help:"how keys may be cached, first match wins"`
+
+	// LogLevel is the least severe level that is logged: debug, info, warn or
+	// error. debug writes a line for each request.
+	LogLevel string `name:"log-level" default:"info" group:"Observability" help:"debug, info, warn or error"`
+	// LogFormat is json, one object a line, or text for people.
+	LogFormat string `name:"log-format" default:"json" group:"Observability" help:"json or text"`
+	// TraceEndpoint is the URL of an OTLP/HTTP collector that traces are sent
+	// to, such as http://localhost:4318. Empty means that nothing is traced and
+	// no trace code runs.
+	TraceEndpoint string `name:"trace-endpoint" group:"Observability" help:"URL of an OTLP/HTTP collector, empty for no tracing"`
+	// TraceRatio is the share of requests that begin a trace of their own, from
+	// 0 to 1; a request that arrives as part of a sampled trace is always
+	// traced. Raising it costs some microseconds for each traced request.
+	TraceRatio float64 `name:"trace-ratio" default:"0.01" group:"Observability" help:"share of requests that are traced, 0 to 1"`
+}
+
+// Key is one client key.
+type Key struct {
+	// AccessKey is the access key id, as it stands in the client's signature.
+	AccessKey string `name:"access-key"`
+	// SecretKey is the secret that the client signs with.
+	SecretKey string `name:"secret-key"`
+	// Scopes are what the key may touch; none means everything.
+	Scopes []Scope `name:"scopes"`
+}
+
+// Scope lets a key into one bucket, or a part of it.
+type Scope struct {
+	// Bucket is an exact bucket name, or * for every bucket.
+	Bucket string `name:"bucket"`
+	// Prefix limits the scope to keys that begin with it; empty means all.
+	Prefix string `name:"prefix"`
+	// Access is read or write; write includes read.
+	Access string `name:"access"`
+}
+
+// Rule gives the keys that match a glob their class.
+type Rule struct {
+	// Match is a glob over bucket/key: * stays within a path segment, **
+	// crosses them, ? is one character.
+	Match string `name:"match"`
+	// Class is never, immutable or revalidate.
+	Class string `name:"class"`
+	// MaxAge lets a revalidate key be served this long without asking the
+	// origin. It means nothing for the other classes.
+	MaxAge time.Duration `name:"max-age"`
+}
+
+// Classes are the values of [Rule.Class].
+var classes = []string{"never", "immutable", "revalidate"}
+
+// Toggle is a boolean that may be left to the program: auto, true or false.
+type Toggle string
+
+// The values of a Toggle.
+const (
+	Auto Toggle = "auto"
+	On   Toggle = "true"
+	Off  Toggle = "false"
+)
+
+// Or returns the value of t, or auto where t leaves it open.
+func (t Toggle) Or(auto bool) bool {
+	if t == On || t == Off {
+		return t == On
+	}
+	return auto
+}

@@ -1,0 +1,289 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of the page size. Below 4 KiB the bookkeeping of a page outweighs it;
+// above 1 MiB one page is longer than most files of a generation.
+const (
+	MinPageSize = 4 * KiB
+	MaxPageSize = MiB
+)
+
+// MinMemory is the smallest memory tier that can serve: facts, and enough pages
+// for a run to be in flight while another is read.
+const MinMemory = 16 * MiB
+
+// Build says what this binary can do.
+type Build struct {
+	// Embedded is true where the embedded directory store is compiled in.
+	Embedded bool
+}
+
+// Validate finds every contradiction among the settings. The error joins one
+// [Problem] for each, naming where the offending value came from.
+func (l *Loaded) Validate(b Build) error {
+	v := &validator{loaded: l, build: b, report: &report{}}
+	v.listeners()
+	v.origin()
+	v.access()
+	v.cache()
+	v.observability()
+	return v.report.err()
+}
+
+// Validate checks a Config that was not loaded, without places.
+func (c Config) Validate(b Build) error { return (&Loaded{Config: c}).Validate(b) }
+
+type validator struct {
+	loaded *Loaded
+	build  Build
+	report *report
+}
+
+// fault reports a problem with the setting called name.
+func (v *validator) fault(name, format string, args ...any) {
+	where := name
+	if s := v.loaded.Source(name); s.Where != "" {
+		where = s.Where
+		if s.Layer == FromFile {
+			where += ": " + name
+		}
+	}
+	v.report.add(where, format, args...)
+}
+
+func (v *validator) oneOf(name, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		v.fault(name, "%q is not one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+func (v *validator) listeners() {
+	c := &v.loaded.Config
+	taken := map[string]string{}
+	for _, l := range []struct{ name, address, prefix, cert, key string }{
+		{"listen", c.Listen, "", c.TLSCert, c.TLSKey},
+		{"admin-listen", c.AdminListen, "admin-", c.AdminTLSCert, c.AdminTLSKey},
+		{"ops-listen", c.OpsListen, "ops-", c.OpsTLSCert, c.OpsTLSKey},
+	} {
+		switch {
+		case l.cert != "" && l.key == "":
+			v.fault(l.prefix+"tls-cert", "a certificate needs its key: set %stls-key", l.prefix)
+		case l.cert == "" && l.key != "":
+			v.fault(l.prefix+"tls-key", "a key needs its certificate: set %stls-cert", l.prefix)
+		}
+		if l.address == "" {
+			if l.name == "listen" {
+				v.fault(l.name, "the S3 listener cannot be switched off")
+			}
+			continue
+		}
+		host, port, err := net.SplitHostPort(l.address)
+		if err != nil {
+			v.fault(l.name, "%q is not host:port", l.address)
+			continue
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+			v.fault(l.name, "port %q is not a number from 0 to 65535", port)
+			continue
+		} else if n == 0 {
+			continue // the system chooses, never twice the same
+		}
+		for other, name := range taken {
+			oHost, oPort, _ := net.SplitHostPort(other)
+			if oPort == port && (oHost == host || everywhere(oHost) || everywhere(host)) {
+				v.fault(l.name, "%s is already the address of %s", l.address, name)
+			}
+		}
+		taken[l.address] = l.name
+	}
+	if d := c.Domain; strings.ContainsAny(d, "/: ") || strings.HasPrefix(d, ".") || strings.HasSuffix(d, ".") {
+		v.fault("domain", "%q is not a host name such as s3.local", d)
+	}
+	if c.DrainTimeout < 0 {
+		v.fault("drain-timeout", "%s is negative", c.DrainTimeout)
+	}
+}
+
+func (v *validator) origin() {
+	c := &v.loaded.Config
+	o, err := ParseOrigin(c.Origin)
+	switch {
+	case err != nil:
+		v.fault("origin", "%v", err)
+	case o.Kind == OriginDir && !v.build.Embedded:
+		v.fault("origin", "this build has no embedded store: set origin to a URL or to aws")
+	case o.Kind == OriginURL:
+		for name, address := range map[string]string{"listen": c.Listen, "admin-listen": c.AdminListen, "ops-listen": c.OpsListen} {
+			if address != "" && pointsAt(o.URL, address) {
+				v.fault("origin", "%s is this process's own %s", c.Origin, name)
+			}
+		}
+	}
+	if c.OriginConcurrency < 2 || c.OriginConcurrency > 4096 {
+		v.fault("origin-concurrency", "%d is not between 2 (one for demand, one for prefetch) and 4096", c.OriginConcurrency)
+	}
+	if c.OriginTimeout < 100*time.Millisecond {
+		v.fault("origin-timeout", "%s is shorter than 100ms", c.OriginTimeout)
+	}
+	if c.OriginAttempts < 1 || c.OriginAttempts > 10 {
+		v.fault("origin-attempts", "%d is not between 1 and 10", c.OriginAttempts)
+	}
+	for _, b := range c.Buckets {
+		if strings.ContainsAny(b, "/*? ") {
+			v.fault("buckets", "%q is not a bucket name", b)
+		}
+	}
+}
+
+func (v *validator) access() {
+	c := &v.loaded.Config
+	v.oneOf("auth", c.Auth, "sigv4", "none")
+	switch {
+	case c.AccessKey != "" && c.SecretKey == "":
+		v.fault("access-key", "an access key needs its secret: set secret-key")
+	case c.AccessKey == "" && c.SecretKey != "":
+		v.fault("secret-key", "a secret needs its access key: set access-key")
+	}
+	haveKeys := c.AccessKey != "" || len(c.Keys) > 0 || c.KeysFile != ""
+	origin, err := ParseOrigin(c.Origin)
+	makesKeys := err != nil || origin.Kind == OriginDir
+	switch {
+	case c.Auth == "none" && haveKeys:
+		v.fault("auth", "none lets everybody in, and yet there are keys: remove one of the two")
+	case c.Auth == "none" && !loopback(c.Listen):
+		v.fault("auth", "none is for a loopback listener, and listen is %s", c.Listen)
+	case c.Auth == "sigv4" && !haveKeys && !makesKeys:
+		v.fault("auth", "sigv4 needs a key that clients sign with: set access-key and secret-key, keys-file, or keys")
+	}
+	for _, p := range checkKeys(c.Keys) {
+		v.fault("keys", "%s", p)
+	}
+	if c.AccessKey != "" && slices.ContainsFunc(c.Keys, func(k Key) bool { return k.AccessKey == c.AccessKey }) {
+		v.fault("access-key", "%s stands among keys too", c.AccessKey)
+	}
+	haveToken := c.AdminToken != "" || c.AdminTokenFile != ""
+	if c.AdminToken != "" && c.AdminTokenFile != "" {
+		v.fault("admin-token-file", "admin-token is set too: remove one of the two")
+	}
+	if c.AdminListen != "" && !loopback(c.AdminListen) && !haveToken {
+		v.fault("admin-listen", "%s can be reached from outside and asks for no token: set admin-token-file or use a loopback address", c.AdminListen)
+	}
+}
+
+func (v *validator) cache() {
+	c := &v.loaded.Config
+	if p := c.PageSize; p < MinPageSize || p > MaxPageSize || p&(p-1) != 0 {
+		v.fault("page-size", "%s is not a power of two from %s to %s", p, MinPageSize, MaxPageSize)
+	}
+	switch {
+	case c.PageSize > c.Memory:
+		v.fault("page-size", "%s does not fit in memory, %s", c.PageSize, c.Memory)
+	case c.Memory < MinMemory:
+		v.fault("memory", "%s is less than %s", c.Memory, MinMemory)
+	}
+	for i, r := range c.Rules {
+		if r.Match == "" {
+			v.fault("rules", "rule %d has no match", i+1)
+		}
+		if !slices.Contains(classes, r.Class) {
+			v.fault("rules", "rule %d: class %q is not one of %s", i+1, r.Class, strings.Join(classes, ", "))
+		}
+		if r.MaxAge < 0 || r.MaxAge > 0 && r.Class != "revalidate" {
+			v.fault("rules", "rule %d: max-age is for class revalidate and not negative", i+1)
+		}
+	}
+}
+
+func (v *validator) observability() {
+	c := &v.loaded.Config
+	v.oneOf("log-level", c.LogLevel, "debug", "info", "warn", "error")
+	v.oneOf("log-format", c.LogFormat, "json", "text")
+	if c.TraceEndpoint != "" {
+		if u, err := url.Parse(c.TraceEndpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			v.fault("trace-endpoint", "%q is not a URL such as http://localhost:4318", c.TraceEndpoint)
+		}
+	}
+	if c.TraceRatio < 0 || c.TraceRatio > 1 {
+		v.fault("trace-ratio", "%g is not between 0 and 1", c.TraceRatio)
+	}
+}
+
+// checkKeys returns what is wrong with keys, one line each, without secrets.
+func checkKeys(keys []Key) []string {
+	var faults []string
+	seen := map[string]bool{}
+	for i, k := range keys {
+		id := k.AccessKey
+		switch {
+		case id == "":
+			faults = append(faults, fmt.Sprintf("key %d has no access-key", i+1))
+		case seen[id]:
+			faults = append(faults, fmt.Sprintf("key %s stands twice", id))
+		case strings.ContainsAny(id, "/,= \t\n"):
+			faults = append(faults, fmt.Sprintf("key %q has a character that a signature cannot carry", id))
+		}
+		seen[id] = true
+		if k.SecretKey == "" {
+			faults = append(faults, fmt.Sprintf("key %d (%s) has no secret-key", i+1, id))
+		}
+		for _, s := range k.Scopes {
+			if s.Bucket == "" {
+				faults = append(faults, fmt.Sprintf("key %s: a scope needs a bucket, or * for all", id))
+			}
+			if s.Bucket == "*" && s.Prefix != "" {
+				faults = append(faults, fmt.Sprintf("key %s: a scope with a prefix needs a bucket of its own", id))
+			}
+			if s.Access != "read" && s.Access != "write" {
+				faults = append(faults, fmt.Sprintf("key %s: access %q is not one of read, write", id, s.Access))
+			}
+		}
+	}
+	return faults
+}
+
+// loopback reports whether address can be reached from this machine alone. Names
+// other than localhost are not looked up: what they mean may change.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// everywhere reports whether a listener on host takes the port of every address.
+func everywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// pointsAt reports whether u is certainly served by the listener on address.
+func pointsAt(u *url.URL, address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "0" {
+		return false
+	}
+	uPort := u.Port()
+	if uPort == "" {
+		uPort = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	if uPort != port {
+		return false
+	}
+	uLocal, local := loopback(net.JoinHostPort(u.Hostname(), uPort)), loopback(address)
+	return u.Hostname() == host || uLocal && (local || everywhere(host))
+}

@@ -1,0 +1,196 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var full = Build{Embedded: true}
+
+func TestDefaultsAreValid(t *testing.T) {
+	if err := Default().Validate(full); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestContradictions(t *testing.T) {
+	keyed := func(c *Config) {
+		c.Origin, c.AccessKey, c.SecretKey = "https://s3.example.com", "AK", "secret"
+	}
+	for name, tt := range map[string]struct {
+		change func(*Config)
+		want   string // begin of the only problem; empty for none
+	}{
+		"auth none on every address":         {func(c *Config) { c.Auth, c.Listen = "none", ":9000" }, "auth: none is for a loopback listener"},
+		"auth none on loopback":              {func(c *Config) { c.Auth = "none" }, ""},
+		"auth none on IPv6 loopback":         {func(c *Config) { c.Auth, c.Listen = "none", "[::1]:9000" }, ""},
+		"auth none with keys":                {func(c *Config) { c.Auth = "none"; keyed(c) }, "auth: none lets everybody in"},
+		"auth of an unknown kind":            {func(c *Config) { c.Auth = "basic" }, `auth: "basic" is not one of sigv4, none`},
+		"sigv4 without keys for a URL":       {func(c *Config) { c.Origin = "https://s3.example.com" }, "auth: sigv4 needs a key"},
+		"sigv4 without keys for aws":         {func(c *Config) { c.Origin = "aws" }, "auth: sigv4 needs a key"},
+		"sigv4 with keys for a URL":          {keyed, ""},
+		"access key without a secret":        {func(c *Config) { c.AccessKey = "AK" }, "access-key: an access key needs its secret"},
+		"secret without an access key":       {func(c *Config) { c.SecretKey = "s" }, "secret-key: a secret needs its access key"},
+		"access key twice":                   {func(c *Config) { keyed(c); c.Keys = []Key{{AccessKey: "AK", SecretKey: "x"}} }, "access-key: AK stands among keys too"},
+		"key without a secret":               {func(c *Config) { c.Keys = []Key{{AccessKey: "AK"}} }, "keys: key 1 (AK) has no secret-key"},
+		"key without an id":                  {func(c *Config) { c.Keys = []Key{{SecretKey: "s"}} }, "keys: key 1 has no access-key"},
+		"key with a slash":                   {func(c *Config) { c.Keys = []Key{{AccessKey: "A/K", SecretKey: "s"}} }, `keys: key "A/K" has a character`},
+		"key twice":                          {func(c *Config) { c.Keys = []Key{{AccessKey: "A", SecretKey: "s"}, {AccessKey: "A", SecretKey: "s"}} }, "keys: key A stands twice"},
+		"scope with an unknown access":       {func(c *Config) { c.Keys = scoped(Scope{Bucket: "b", Access: "rw"}) }, `keys: key A: access "rw"`},
+		"scope without a bucket":             {func(c *Config) { c.Keys = scoped(Scope{Access: "read"}) }, "keys: key A: a scope needs a bucket"},
+		"scope of all buckets with a prefix": {func(c *Config) { c.Keys = scoped(Scope{Bucket: "*", Prefix: "p", Access: "read"}) }, "keys: key A: a scope with a prefix"},
+		"admin beyond loopback":              {func(c *Config) { c.AdminListen = "0.0.0.0:9001" }, "admin-listen: 0.0.0.0:9001 can be reached from outside"},
+		"admin beyond loopback with a token": {func(c *Config) { c.AdminListen, c.AdminToken = "0.0.0.0:9001", "t" }, ""},
+		"admin token twice":                  {func(c *Config) { c.AdminToken, c.AdminTokenFile = "t", "f" }, "admin-token-file: admin-token is set too"},
+		"ops beyond loopback":                {func(c *Config) { c.OpsListen = ":9002" }, ""},
+		"admin and ops switched off":         {func(c *Config) { c.AdminListen, c.OpsListen = "", "" }, ""},
+		"S3 switched off":                    {func(c *Config) { c.Listen = "" }, "listen: the S3 listener cannot be switched off"},
+		"an address without a port":          {func(c *Config) { c.OpsListen = "localhost" }, `ops-listen: "localhost" is not host:port`},
+		"a port that is no number":           {func(c *Config) { c.OpsListen = "localhost:http" }, `ops-listen: port "http" is not a number`},
+		"a port out of range":                {func(c *Config) { c.OpsListen = "localhost:65536" }, `ops-listen: port "65536" is not a number`},
+		"an address twice":                   {func(c *Config) { c.OpsListen = c.Listen }, "ops-listen: 127.0.0.1:9000 is already the address of listen"},
+		"an address hidden by a wildcard":    {func(c *Config) { c.OpsListen = ":9000" }, "ops-listen: :9000 is already the address of listen"},
+		"free ports":                         {func(c *Config) { c.Listen, c.AdminListen, c.OpsListen = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0" }, ""},
+		"a certificate without its key":      {func(c *Config) { c.TLSCert = "c" }, "tls-cert: a certificate needs its key: set tls-key"},
+		"a key without its certificate":      {func(c *Config) { c.AdminTLSKey = "k" }, "admin-tls-key: a key needs its certificate: set admin-tls-cert"},
+		"a certificate with its key":         {func(c *Config) { c.OpsTLSCert, c.OpsTLSKey = "c", "k" }, ""},
+		"a domain with a dot in front":       {func(c *Config) { c.Domain = ".s3.local" }, `domain: ".s3.local" is not a host name`},
+		"a domain with a port":               {func(c *Config) { c.Domain = "s3.local:9000" }, `domain: "s3.local:9000" is not a host name`},
+		"a negative drain":                   {func(c *Config) { c.DrainTimeout = -time.Second }, "drain-timeout: -1s is negative"},
+		"page size no power of two":          {func(c *Config) { c.PageSize = 96 * KiB }, "page-size: 96KiB is not a power of two"},
+		"page size too small":                {func(c *Config) { c.PageSize = KiB }, "page-size: 1KiB is not a power of two from 4KiB to 1MiB"},
+		"page size too large":                {func(c *Config) { c.PageSize = 2 * MiB }, "page-size: 2MiB is not a power of two from 4KiB to 1MiB"},
+		"memory smaller than a page":         {func(c *Config) { c.Memory = 32 * KiB }, "page-size: 64KiB does not fit in memory, 32KiB"},
+		"memory too small":                   {func(c *Config) { c.Memory = 8 * MiB }, "memory: 8MiB is less than 16MiB"},
+		"origin of an unknown kind":          {func(c *Config) { c.Origin = "ftp://x" }, "origin: it is not a URL"},
+		"origin with credentials":            {func(c *Config) { keyed(c); c.Origin = "https://u:hunter2@h" }, "origin: credentials do not belong in a URL"},
+		"origin with a path":                 {func(c *Config) { keyed(c); c.Origin = "https://h/bucket" }, "origin: https://h has more than scheme, host and port"},
+		"origin with a trailing slash":       {func(c *Config) { keyed(c); c.Origin = "https://h/" }, ""},
+		"origin is this process":             {func(c *Config) { keyed(c); c.Origin = "http://localhost:9000" }, "origin: http://localhost:9000 is this process's own listen"},
+		"origin is the default port":         {func(c *Config) { keyed(c); c.Origin, c.Listen = "http://127.0.0.1", "127.0.0.1:80" }, "origin: http://127.0.0.1 is this process's own listen"},
+		"origin dir without a path":          {func(c *Config) { c.Origin = "dir:" }, "origin: dir: names no directory"},
+		"origin concurrency of one":          {func(c *Config) { c.OriginConcurrency = 1 }, "origin-concurrency: 1 is not between 2"},
+		"no attempts":                        {func(c *Config) { c.OriginAttempts = 0 }, "origin-attempts: 0 is not between 1 and 10"},
+		"a timeout without time":             {func(c *Config) { c.OriginTimeout = 0 }, "origin-timeout: 0s is shorter than 100ms"},
+		"a bucket that is a glob":            {func(c *Config) { c.Buckets = []string{"a*"} }, `buckets: "a*" is not a bucket name`},
+		"a rule without a match":             {func(c *Config) { c.Rules = []Rule{{Class: "never"}} }, "rules: rule 1 has no match"},
+		"a rule of an unknown class":         {func(c *Config) { c.Rules = []Rule{{Match: "x", Class: "always"}} }, `rules: rule 1: class "always" is not one of`},
+		"an age for an immutable key":        {func(c *Config) { c.Rules = []Rule{{Match: "x", Class: "immutable", MaxAge: 1}} }, "rules: rule 1: max-age is for class revalidate"},
+		"a log level of its own":             {func(c *Config) { c.LogLevel = "loud" }, `log-level: "loud" is not one of`},
+		"a log format of its own":            {func(c *Config) { c.LogFormat = "xml" }, `log-format: "xml" is not one of`},
+		"a trace endpoint without a scheme":  {func(c *Config) { c.TraceEndpoint = "localhost:4318" }, `trace-endpoint: "localhost:4318" is not a URL`},
+		"a trace ratio above one":            {func(c *Config) { c.TraceRatio = 2 }, "trace-ratio: 2 is not between 0 and 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Default()
+			tt.change(&c)
+			lines := texts(c.Validate(full))
+			switch {
+			case tt.want == "" && len(lines) != 0:
+				t.Errorf("got %q, want no problem", lines)
+			case tt.want != "" && (len(lines) != 1 || !strings.HasPrefix(lines[0], tt.want)):
+				t.Errorf("got %q, want only %q", lines, tt.want)
+			}
+			if all := strings.Join(lines, " "); strings.Contains(all, "hunter2") {
+				t.Errorf("a secret is printed: %s", all)
+			}
+		})
+	}
+}
+
+func scoped(s Scope) []Key { return []Key{{AccessKey: "A", SecretKey: "s", Scopes: []Scope{s}}} }
+
+func TestEmbeddedStoreIsRefusedWhereItIsNotBuiltIn(t *testing.T) {
+	want := []string{"origin: this build has no embedded store: set origin to a URL or to aws"}
+	if diff := cmp.Diff(texts(Default().Validate(Build{})), want); diff != "" {
+		t.Errorf("problems (-got +want):\n%s", diff)
+	}
+}
+
+func TestAllContradictionsAreReportedAtOnceWithTheirPlaces(t *testing.T) {
+	l, err := Load(Input{
+		Flags:    parse(t, "--config=h.yaml", "--auth=none", "--listen=:9000"),
+		Environ:  []string{"HEARTH_TLS_CERT=c.pem"},
+		ReadFile: files(map[string]string{"h.yaml": "\npage-size: 60KiB\n"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"HEARTH_TLS_CERT: a certificate needs its key: set tls-key",
+		"--auth: none is for a loopback listener, and listen is :9000",
+		"h.yaml:2: page-size: 60KiB is not a power of two from 4KiB to 1MiB",
+	}
+	if diff := cmp.Diff(texts(l.Validate(full)), want); diff != "" {
+		t.Errorf("problems (-got +want):\n%s", diff)
+	}
+}
+
+func TestKeysComeFromEveryPlace(t *testing.T) {
+	c := Default()
+	c.AccessKey, c.SecretKey, c.KeysFile = "A", "1", "keys.yaml"
+	c.Keys = []Key{{AccessKey: "B", SecretKey: "2"}}
+	read := files(map[string]string{"keys.yaml": "keys:\n  - {access-key: C, secret-key: '3', scopes: [{bucket: x, access: write}]}\n"})
+	got, err := c.ReadKeys(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Key{
+		{AccessKey: "A", SecretKey: "1"},
+		{AccessKey: "B", SecretKey: "2"},
+		{AccessKey: "C", SecretKey: "3", Scopes: []Scope{{Bucket: "x", Access: "write"}}},
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("keys (-got +want):\n%s", diff)
+	}
+}
+
+func TestBrokenKeysFiles(t *testing.T) {
+	for name, tt := range map[string]struct{ text, want string }{
+		"no keys":                 {"", "keys.yaml: it names no keys"},
+		"an unknown key":          {"users: []\n", `keys.yaml:1: unknown key "users"`},
+		"a key that is taken":     {"keys: [{access-key: A, secret-key: x}]\n", "keys.yaml: key A stands twice"},
+		"a number for the secret": {"keys: [{access-key: B, secret-key: [1]}]\n", "keys.yaml:1: keys[0].secret-key wants a string, not a list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Default()
+			c.AccessKey, c.SecretKey, c.KeysFile = "A", "1", "keys.yaml"
+			_, err := c.ReadKeys(files(map[string]string{"keys.yaml": tt.text}))
+			if got := strings.Join(texts(err), "\n"); !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAdminTokenFile(t *testing.T) {
+	c := Default()
+	c.AdminTokenFile = "token"
+	got, err := c.ReadAdminToken(files(map[string]string{"token": "  t0ken\n"}))
+	if err != nil || got != "t0ken" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := c.ReadAdminToken(files(map[string]string{"token": "\n"})); err == nil {
+		t.Error("an empty token file was accepted")
+	}
+	if _, err := c.ReadAdminToken(files(nil)); err == nil {
+		t.Error("a missing token file was accepted")
+	}
+}
+
+func TestBudgetSumsUp(t *testing.T) {
+	for _, memory := range []Bytes{MinMemory, 64 * MiB, GiB, 64 * GiB, TiB} {
+		c := Default()
+		c.Memory = memory
+		b := c.Budget()
+		if b.Arena+b.Facts != memory || b.Arena <= 0 || b.Facts <= 0 {
+			t.Errorf("memory %s: pages %s and facts %s", memory, b.Arena, b.Facts)
+		}
+		if over := b.Arena + b.GoLimit - memory; over > 64*MiB+memory/20 {
+			t.Errorf("memory %s: the process may take %s more", memory, over)
+		}
+	}
+}
