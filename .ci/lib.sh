@@ -1,0 +1,31 @@
+# Shared by the scripts beside it; not run by itself. Settings that a person may want to change:
+#   HEARTH_CI_CACHE  folder for tools and clients, outside the tree (default: the user's cache folder)
+#   FUZZ_BUDGET      seconds for all fuzz targets together (default 180)
+# shellcheck shell=bash
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Pinned, so that the same commit gets the same verdict tomorrow.
+GOFUMPT=mvdan.cc/gofumpt@v0.12.0
+STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK=golang.org/x/vuln/cmd/govulncheck@v1.9.0
+RCLONE=github.com/rclone/rclone@v1.76.0
+NPM_PACKAGES=(@lancedb/lancedb@0.39.0 apache-arrow@18.1.0)
+APT_PACKAGES=(nginx s3cmd awscli python3-boto3)
+
+CACHE="${HEARTH_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hearth-ci}"
+mkdir -p "$CACHE/bin" "$CACHE/npm"
+export PATH="$CACHE/bin:$PATH"
+
+# go_tool MODULE@VERSION installs a command into the cache unless that very version is there.
+go_tool() {
+  local name version
+  name=$(basename "${1%@*}") version=${1#*@}
+  if [ "$(cat "$CACHE/bin/$name.version" 2>/dev/null)" != "$version" ]; then
+    echo "installing $1"
+    GOBIN="$CACHE/bin" GOFLAGS=-mod=mod go install "$1"
+    echo "$version" >"$CACHE/bin/$name.version"
+  fi
+}
+
+go_files() { git ls-files '*.go' | grep -v '\.pb\.go$'; }
