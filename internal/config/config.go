@@ -64,14 +64,17 @@ type Config struct {
 	// not counted. Raising it costs a connection and a socket buffer for each,
 	// and lets a warm take more of the origin's bandwidth.
 	OriginConcurrency int `name:"origin-concurrency" default:"64" group:"Origin" help:"largest number of cache fills in flight at the origin"`
-	// OriginTimeout is how long the origin may stay silent: until the first byte
-	// of an answer, and between two reads of its body. It does not limit the
-	// length of a transfer. Raising it makes a dead origin noticed later.
-	OriginTimeout time.Duration `name:"origin-timeout" default:"30s" group:"Origin" help:"longest silence of the origin before a request has failed"`
-	// OriginAttempts is how often a GET or HEAD is sent before its failure is
+	// OriginTimeout is how long the origin may take until the first byte of an
+	// answer to a GET, HEAD or LIST. Raising it makes a dead origin noticed later.
+	OriginTimeout time.Duration `name:"origin-timeout" default:"30s" group:"Origin" help:"longest wait for the origin's answer"`
+	// OriginIdleTimeout is how long a body from or to the origin may stand still
+	// before its connection is cut. It does not limit how long a transfer takes.
+	// Raising it makes a stalled connection noticed later.
+	OriginIdleTimeout time.Duration `name:"origin-idle-timeout" default:"15s" group:"Origin" help:"longest standstill of a body from the origin"`
+	// OriginTries is how often a GET, HEAD or LIST is sent before its failure is
 	// final; 1 means no retry. Writes are never sent twice. Raising it multiplies
 	// the load on an origin that is already ill.
-	OriginAttempts int `name:"origin-attempts" default:"3" group:"Origin" help:"tries for a GET or HEAD; writes are never retried"`
+	OriginTries int `name:"origin-tries" default:"4" group:"Origin" help:"tries for a GET, HEAD or LIST; writes are never retried"`
 	// Buckets is the allow-list of buckets, by exact name. Empty allows every
 	// bucket that the origin credentials can reach.
 	Buckets []string `name:"buckets" group:"Origin" help:"comma-separated buckets that may be used, empty for all"`
@@ -87,13 +90,16 @@ type Config struct {
 	// SecretKey is the secret that belongs to access-key. Prefer the variable or
 	// keys-file: a flag can be seen in the process list.
 	SecretKey string `name:"secret-key" secret:"true" group:"Access" help:"secret that belongs to access-key"`
-	// KeysFile is a YAML file with a list keys of the same form as the key keys
-	// here. It is read again on SIGHUP.
+	// KeysFile is a YAML file with further keys, each with scopes that limit it
+	// to buckets and prefixes, for reading or writing. It is read again on
+	// SIGHUP. Keep it readable by its owner alone. Its form:
+	//
+	//	keys:
+	//	  - access_key: READERS
+	//	    secret_key: at-least-eight-characters
+	//	    scopes: # none means everything
+	//	      - {bucket: "lake-*", prefix: tables/, access: read} # or write, readwrite
 	KeysFile string `name:"keys-file" group:"Access" help:"YAML file with keys and their scopes"`
-	// Keys are further keys, each with scopes that limit it to buckets and
-	// prefixes, for reading or for reading and writing. A key without scopes may
-	// do everything. Read again on SIGHUP.
-	Keys []Key `name:"keys" yaml:"only" secret:"true" group:"Access" help:"keys and their scopes"`
 	// AdminToken is the bearer token of the admin API. Empty asks for none,
 	// which is refused on an admin listener that is not loopback.
 	AdminToken string `name:"admin-token" secret:"true" group:"Access" help:"bearer token of the admin API"`
@@ -111,9 +117,9 @@ type Config struct {
 	// pages mean fewer origin requests and less bookkeeping, and more bytes
 	// fetched that nobody asked for.
 	PageSize Bytes `name:"page-size" default:"64KiB" group:"Cache" help:"unit of caching, a power of two"`
-	// Rules say how keys may be cached. The first rule whose glob matches
-	// bucket/key wins; built-in rules for Lance tables follow after them. Read
-	// again on SIGHUP.
+	// Rules say how keys may be cached. The first rule whose glob matches wins;
+	// built-in rules, which know the names that Lance generates, follow after
+	// them. Read again on SIGHUP.
 	Rules []Rule `name:"rules" yaml:"only" group:"Cache" help:"how keys may be cached, first match wins"`
 
 	// LogLevel is the least severe level that is logged: debug, info, warn or
@@ -131,40 +137,19 @@ type Config struct {
 	TraceRatio float64 `name:"trace-ratio" default:"0.01" group:"Observability" help:"share of requests that are traced, 0 to 1"`
 }
 
-// Key is one client key.
-type Key struct {
-	// AccessKey is the access key id, as it stands in the client's signature.
-	AccessKey string `name:"access-key"`
-	// SecretKey is the secret that the client signs with.
-	SecretKey string `name:"secret-key"`
-	// Scopes are what the key may touch; none means everything.
-	Scopes []Scope `name:"scopes"`
-}
-
-// Scope lets a key into one bucket, or a part of it.
-type Scope struct {
-	// Bucket is an exact bucket name, or * for every bucket.
-	Bucket string `name:"bucket"`
-	// Prefix limits the scope to keys that begin with it; empty means all.
-	Prefix string `name:"prefix"`
-	// Access is read or write; write includes read.
-	Access string `name:"access"`
-}
-
 // Rule gives the keys that match a glob their class.
 type Rule struct {
-	// Match is a glob over bucket/key: * stays within a path segment, **
-	// crosses them, ? is one character.
+	// Match is a glob over the key, or over s3://bucket/key if it begins with
+	// s3://. * matches within one path component, ** is any number of components,
+	// ? is one character.
 	Match string `name:"match"`
-	// Class is never, immutable or revalidate.
+	// Class is never (always the origin), revalidate (cached, each use confirmed)
+	// or immutable (cached, never asked again).
 	Class string `name:"class"`
-	// MaxAge lets a revalidate key be served this long without asking the
-	// origin. It means nothing for the other classes.
+	// MaxAge lets keys of class revalidate be served this long after a
+	// confirmation without another. It raises how stale an answer may be.
 	MaxAge time.Duration `name:"max-age"`
 }
-
-// Classes are the values of [Rule.Class].
-var classes = []string{"never", "immutable", "revalidate"}
 
 // Toggle is a boolean that may be left to the program: auto, true or false.
 type Toggle string

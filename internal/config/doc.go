@@ -25,6 +25,7 @@
 //
 // It does not watch files (a reload is an explicit second Load), expand
 // variables inside values, or know what a setting does. Nested keys on the
-// command line were considered and dropped: what is a list of records (rules,
-// keys with scopes) lives in YAML alone.
+// command line were considered and dropped: what is a list of records (rules)
+// lives in YAML alone. Client keys beyond one have a file of their own, which
+// internal/keyring reads.
 package config

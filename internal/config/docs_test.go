@@ -74,10 +74,7 @@ func document(t *testing.T) string {
 			fmt.Fprintf(&b, "`--%s`, `%s`, %s, default %s.\n\n", f.Name, f.Env, f.Kind, defaultText(f))
 		}
 		b.WriteString(prose(comments["Config."+f.GoName], f.GoName, f.Name) + "\n")
-		switch f.GoName {
-		case "Keys":
-			b.WriteString(recordTable(comments, "Key", Key{}) + "\nEach of `scopes`:\n\n" + strings.TrimPrefix(recordTable(comments, "Scope", Scope{}), "\n"))
-		case "Rules":
+		if f.GoName == "Rules" {
 			b.WriteString(recordTable(comments, "Rule", Rule{}))
 		}
 	}
@@ -97,7 +94,19 @@ func prose(comment, goName, name string) string {
 	if rest, ok := strings.CutPrefix(comment, goName+" "); ok {
 		comment = "`" + name + "` " + rest
 	}
-	return strings.TrimSpace(comment)
+	var b strings.Builder
+	code := false
+	for line := range strings.Lines(strings.TrimSpace(comment) + "\n") {
+		if indented := strings.HasPrefix(line, "\t"); indented != code {
+			code = indented
+			b.WriteString(map[bool]string{true: "```yaml\n", false: "```\n"}[code])
+		}
+		b.WriteString(strings.TrimPrefix(line, "\t"))
+	}
+	if code {
+		b.WriteString("```\n")
+	}
+	return strings.TrimSpace(b.String())
 }
 
 func recordTable(comments map[string]string, typeName string, record any) string {
@@ -149,7 +158,7 @@ Lists are comma-separated in flags and variables.
 ` + "`sidecar check-config`" + ` takes the same flags as ` + "`serve`" + `, prints the resolved values with the source of each, without
 secrets, and exits with 2 if anything is wrong. Settings that contradict each other are refused at start, all at once.
 
-On SIGHUP the file is read again for ` + "`rules`, `keys` and `keys-file`" + `, and so are the certificate files. A file that is wrong
+On SIGHUP the file is read again for ` + "`rules`" + `, and so are the file that ` + "`keys-file`" + ` names and the certificates. A file that is wrong
 changes nothing and is logged as an error. Other settings need a restart.
 `
 
@@ -174,8 +183,8 @@ admin-listen: 0.0.0.0:9001
 admin-token-file: /etc/hearth/admin-token
 ops-listen: 0.0.0.0:9002
 rules:
-  - {match: "lake/config/**", class: revalidate, max_age: 10s}
-  - {match: "lake/tmp/**", class: never}
+  - {match: "s3://lake/config/**", class: revalidate, max_age: 10s}
+  - {match: "tmp/**", class: never}
 ` + "```" + `
 `
 

@@ -84,10 +84,6 @@ rules:
   - match: "*/cold/**"
     class: revalidate
     max_age: 10s
-keys:
-  - access_key: AK1
-    secret-key: s1
-    scopes: [{bucket: lake, prefix: tables/, access: read}]
 `
 	l, err := Load(Input{Environ: []string{"HEARTH_CONFIG=h.yaml"}, ReadFile: files(map[string]string{"h.yaml": file})})
 	if err != nil {
@@ -97,21 +93,14 @@ keys:
 		{Match: "*/live/**", Class: "never"},
 		{Match: "*/cold/**", Class: "revalidate", MaxAge: 10 * time.Second},
 	}
-	wantKeys := []Key{{
-		AccessKey: "AK1", SecretKey: "s1",
-		Scopes: []Scope{{Bucket: "lake", Prefix: "tables/", Access: "read"}},
-	}}
 	if diff := cmp.Diff(l.Rules, wantRules); diff != "" {
 		t.Errorf("rules (-got +want):\n%s", diff)
-	}
-	if diff := cmp.Diff(l.Keys, wantKeys); diff != "" {
-		t.Errorf("keys (-got +want):\n%s", diff)
 	}
 }
 
 func TestFaultsOfAllLayersAreReportedTogetherWithTheirPlaces(t *testing.T) {
 	file := "memroy: 1GiB\npage-size: 64KB!\ndrain-timeout: 30\n" +
-		"rules:\n  - {match: x, klass: never}\nmemory: 1MiB\nmemory: 2MiB\nbuckets: {a: b}\norigin-attempts: \"3\"\nlisten:\n"
+		"rules:\n  - {match: x, klass: never}\nmemory: 1MiB\nmemory: 2MiB\nbuckets: {a: b}\norigin-tries: \"3\"\nlisten:\n"
 	_, err := Load(Input{
 		Environ:  []string{"HEARTH_CONFIG=h.yaml", "HEARTH_ORIGIN_TIMEOUT=soon"},
 		ReadFile: files(map[string]string{"h.yaml": file}),
@@ -124,7 +113,7 @@ func TestFaultsOfAllLayersAreReportedTogetherWithTheirPlaces(t *testing.T) {
 		`h.yaml:5: unknown key "rules[0].klass" (did you mean class?)`,
 		`h.yaml:7: memory was already set on line 6`,
 		`h.yaml:8: buckets wants a list, not keys and values`,
-		`h.yaml:9: origin-attempts wants a number, not "3"`,
+		`h.yaml:9: origin-tries wants a number, not "3"`,
 		`h.yaml:10: listen has no value; leave the key out for the default`,
 	}
 	if diff := cmp.Diff(texts(err), want); diff != "" {
@@ -228,7 +217,7 @@ func FuzzParseBytes(f *testing.F) {
 func FuzzYAML(f *testing.F) {
 	f.Add("memory: 1GiB\nrules: [{match: a, class: never}]\n")
 	f.Add("a: &a [*a]\n")
-	f.Add("keys: {x: y}\n? [a]\n: b\n")
+	f.Add("rules: {x: y}\n? [a]\n: b\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, err := Load(Input{
 			Environ:  []string{"HEARTH_CONFIG=h.yaml"},

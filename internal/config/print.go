@@ -6,7 +6,6 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"time"
 )
 
 // Redacted stands where a secret would.
@@ -40,7 +39,7 @@ func (l *Loaded) Settings() []Setting {
 	return all
 }
 
-// records turns a slice of structs into maps, without what is secret or empty.
+// records turns a slice of structs into maps, without what is empty.
 func records(v reflect.Value) []map[string]any {
 	list := make([]map[string]any, 0, v.Len())
 	for i := range v.Len() {
@@ -49,8 +48,6 @@ func records(v reflect.Value) []map[string]any {
 		for j := range item.NumField() {
 			name, field := item.Type().Field(j).Tag.Get("name"), item.Field(j)
 			switch {
-			case name == "secret-key":
-				m[name] = Redacted
 			case field.IsZero():
 			case field.Kind() == reflect.Slice:
 				m[name] = records(field)
@@ -104,12 +101,4 @@ func (l *Loaded) Print(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// String returns the text form of a rule for logs.
-func (r Rule) String() string {
-	if r.MaxAge > 0 {
-		return fmt.Sprintf("%s %s max-age %s", r.Match, r.Class, r.MaxAge.Round(time.Millisecond))
-	}
-	return r.Match + " " + r.Class
 }

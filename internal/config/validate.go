@@ -29,7 +29,9 @@ type Build struct {
 }
 
 // Validate finds every contradiction among the settings. The error joins one
-// [Problem] for each, naming where the offending value came from.
+// [Problem] for each, naming where the offending value came from. What only the
+// owner of a value can judge is not checked here: the globs of rules, the content
+// of files.
 func (l *Loaded) Validate(b Build) error {
 	v := &validator{loaded: l, build: b, report: &report{}}
 	v.listeners()
@@ -51,14 +53,20 @@ type validator struct {
 
 // fault reports a problem with the setting called name.
 func (v *validator) fault(name, format string, args ...any) {
+	v.report.found = append(v.report.found, v.loaded.Fault(name, format, args...))
+}
+
+// Fault returns a [Problem] with the setting called name, placed where its value
+// came from: for what is wrong with a setting beyond what Validate can see.
+func (l *Loaded) Fault(name, format string, args ...any) error {
 	where := name
-	if s := v.loaded.Source(name); s.Where != "" {
+	if s := l.Source(name); s.Where != "" {
 		where = s.Where
 		if s.Layer == FromFile {
 			where += ": " + name
 		}
 	}
-	v.report.add(where, format, args...)
+	return &Problem{Where: where, What: fmt.Sprintf(format, args...)}
 }
 
 func (v *validator) oneOf(name, value string, allowed ...string) {
@@ -132,11 +140,13 @@ func (v *validator) origin() {
 	if c.OriginConcurrency < 2 || c.OriginConcurrency > 4096 {
 		v.fault("origin-concurrency", "%d is not between 2 (one for demand, one for prefetch) and 4096", c.OriginConcurrency)
 	}
-	if c.OriginTimeout < 100*time.Millisecond {
-		v.fault("origin-timeout", "%s is shorter than 100ms", c.OriginTimeout)
+	for name, d := range map[string]time.Duration{"origin-timeout": c.OriginTimeout, "origin-idle-timeout": c.OriginIdleTimeout} {
+		if d < 100*time.Millisecond {
+			v.fault(name, "%s is shorter than 100ms", d)
+		}
 	}
-	if c.OriginAttempts < 1 || c.OriginAttempts > 10 {
-		v.fault("origin-attempts", "%d is not between 1 and 10", c.OriginAttempts)
+	if c.OriginTries < 1 || c.OriginTries > 10 {
+		v.fault("origin-tries", "%d is not between 1 and 10", c.OriginTries)
 	}
 	for _, b := range c.Buckets {
 		if strings.ContainsAny(b, "/*? ") {
@@ -154,7 +164,7 @@ func (v *validator) access() {
 	case c.AccessKey == "" && c.SecretKey != "":
 		v.fault("secret-key", "a secret needs its access key: set access-key")
 	}
-	haveKeys := c.AccessKey != "" || len(c.Keys) > 0 || c.KeysFile != ""
+	haveKeys := c.AccessKey != "" || c.KeysFile != ""
 	origin, err := ParseOrigin(c.Origin)
 	makesKeys := err != nil || origin.Kind == OriginDir
 	switch {
@@ -163,13 +173,7 @@ func (v *validator) access() {
 	case c.Auth == "none" && !loopback(c.Listen):
 		v.fault("auth", "none is for a loopback listener, and listen is %s", c.Listen)
 	case c.Auth == "sigv4" && !haveKeys && !makesKeys:
-		v.fault("auth", "sigv4 needs a key that clients sign with: set access-key and secret-key, keys-file, or keys")
-	}
-	for _, p := range checkKeys(c.Keys) {
-		v.fault("keys", "%s", p)
-	}
-	if c.AccessKey != "" && slices.ContainsFunc(c.Keys, func(k Key) bool { return k.AccessKey == c.AccessKey }) {
-		v.fault("access-key", "%s stands among keys too", c.AccessKey)
+		v.fault("auth", "sigv4 needs a key that clients sign with: set access-key and secret-key, or keys-file")
 	}
 	haveToken := c.AdminToken != "" || c.AdminTokenFile != ""
 	if c.AdminToken != "" && c.AdminTokenFile != "" {
@@ -191,17 +195,6 @@ func (v *validator) cache() {
 	case c.Memory < MinMemory:
 		v.fault("memory", "%s is less than %s", c.Memory, MinMemory)
 	}
-	for i, r := range c.Rules {
-		if r.Match == "" {
-			v.fault("rules", "rule %d has no match", i+1)
-		}
-		if !slices.Contains(classes, r.Class) {
-			v.fault("rules", "rule %d: class %q is not one of %s", i+1, r.Class, strings.Join(classes, ", "))
-		}
-		if r.MaxAge < 0 || r.MaxAge > 0 && r.Class != "revalidate" {
-			v.fault("rules", "rule %d: max-age is for class revalidate and not negative", i+1)
-		}
-	}
 }
 
 func (v *validator) observability() {
@@ -216,39 +209,6 @@ func (v *validator) observability() {
 	if c.TraceRatio < 0 || c.TraceRatio > 1 {
 		v.fault("trace-ratio", "%g is not between 0 and 1", c.TraceRatio)
 	}
-}
-
-// checkKeys returns what is wrong with keys, one line each, without secrets.
-func checkKeys(keys []Key) []string {
-	var faults []string
-	seen := map[string]bool{}
-	for i, k := range keys {
-		id := k.AccessKey
-		switch {
-		case id == "":
-			faults = append(faults, fmt.Sprintf("key %d has no access-key", i+1))
-		case seen[id]:
-			faults = append(faults, fmt.Sprintf("key %s stands twice", id))
-		case strings.ContainsAny(id, "/,= \t\n"):
-			faults = append(faults, fmt.Sprintf("key %q has a character that a signature cannot carry", id))
-		}
-		seen[id] = true
-		if k.SecretKey == "" {
-			faults = append(faults, fmt.Sprintf("key %d (%s) has no secret-key", i+1, id))
-		}
-		for _, s := range k.Scopes {
-			if s.Bucket == "" {
-				faults = append(faults, fmt.Sprintf("key %s: a scope needs a bucket, or * for all", id))
-			}
-			if s.Bucket == "*" && s.Prefix != "" {
-				faults = append(faults, fmt.Sprintf("key %s: a scope with a prefix needs a bucket of its own", id))
-			}
-			if s.Access != "read" && s.Access != "write" {
-				faults = append(faults, fmt.Sprintf("key %s: access %q is not one of read, write", id, s.Access))
-			}
-		}
-	}
-	return faults
 }
 
 // loopback reports whether address can be reached from this machine alone. Names

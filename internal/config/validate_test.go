@@ -1,6 +1,9 @@
 package config
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,14 +37,6 @@ func TestContradictions(t *testing.T) {
 		"sigv4 with keys for a URL":          {keyed, ""},
 		"access key without a secret":        {func(c *Config) { c.AccessKey = "AK" }, "access-key: an access key needs its secret"},
 		"secret without an access key":       {func(c *Config) { c.SecretKey = "s" }, "secret-key: a secret needs its access key"},
-		"access key twice":                   {func(c *Config) { keyed(c); c.Keys = []Key{{AccessKey: "AK", SecretKey: "x"}} }, "access-key: AK stands among keys too"},
-		"key without a secret":               {func(c *Config) { c.Keys = []Key{{AccessKey: "AK"}} }, "keys: key 1 (AK) has no secret-key"},
-		"key without an id":                  {func(c *Config) { c.Keys = []Key{{SecretKey: "s"}} }, "keys: key 1 has no access-key"},
-		"key with a slash":                   {func(c *Config) { c.Keys = []Key{{AccessKey: "A/K", SecretKey: "s"}} }, `keys: key "A/K" has a character`},
-		"key twice":                          {func(c *Config) { c.Keys = []Key{{AccessKey: "A", SecretKey: "s"}, {AccessKey: "A", SecretKey: "s"}} }, "keys: key A stands twice"},
-		"scope with an unknown access":       {func(c *Config) { c.Keys = scoped(Scope{Bucket: "b", Access: "rw"}) }, `keys: key A: access "rw"`},
-		"scope without a bucket":             {func(c *Config) { c.Keys = scoped(Scope{Access: "read"}) }, "keys: key A: a scope needs a bucket"},
-		"scope of all buckets with a prefix": {func(c *Config) { c.Keys = scoped(Scope{Bucket: "*", Prefix: "p", Access: "read"}) }, "keys: key A: a scope with a prefix"},
 		"admin beyond loopback":              {func(c *Config) { c.AdminListen = "0.0.0.0:9001" }, "admin-listen: 0.0.0.0:9001 can be reached from outside"},
 		"admin beyond loopback with a token": {func(c *Config) { c.AdminListen, c.AdminToken = "0.0.0.0:9001", "t" }, ""},
 		"admin token twice":                  {func(c *Config) { c.AdminToken, c.AdminTokenFile = "t", "f" }, "admin-token-file: admin-token is set too"},
@@ -73,12 +68,9 @@ func TestContradictions(t *testing.T) {
 		"origin is the default port":         {func(c *Config) { keyed(c); c.Origin, c.Listen = "http://127.0.0.1", "127.0.0.1:80" }, "origin: http://127.0.0.1 is this process's own listen"},
 		"origin dir without a path":          {func(c *Config) { c.Origin = "dir:" }, "origin: dir: names no directory"},
 		"origin concurrency of one":          {func(c *Config) { c.OriginConcurrency = 1 }, "origin-concurrency: 1 is not between 2"},
-		"no attempts":                        {func(c *Config) { c.OriginAttempts = 0 }, "origin-attempts: 0 is not between 1 and 10"},
+		"no attempts":                        {func(c *Config) { c.OriginTries = 0 }, "origin-tries: 0 is not between 1 and 10"},
 		"a timeout without time":             {func(c *Config) { c.OriginTimeout = 0 }, "origin-timeout: 0s is shorter than 100ms"},
 		"a bucket that is a glob":            {func(c *Config) { c.Buckets = []string{"a*"} }, `buckets: "a*" is not a bucket name`},
-		"a rule without a match":             {func(c *Config) { c.Rules = []Rule{{Class: "never"}} }, "rules: rule 1 has no match"},
-		"a rule of an unknown class":         {func(c *Config) { c.Rules = []Rule{{Match: "x", Class: "always"}} }, `rules: rule 1: class "always" is not one of`},
-		"an age for an immutable key":        {func(c *Config) { c.Rules = []Rule{{Match: "x", Class: "immutable", MaxAge: 1}} }, "rules: rule 1: max-age is for class revalidate"},
 		"a log level of its own":             {func(c *Config) { c.LogLevel = "loud" }, `log-level: "loud" is not one of`},
 		"a log format of its own":            {func(c *Config) { c.LogFormat = "xml" }, `log-format: "xml" is not one of`},
 		"a trace endpoint without a scheme":  {func(c *Config) { c.TraceEndpoint = "localhost:4318" }, `trace-endpoint: "localhost:4318" is not a URL`},
@@ -100,8 +92,6 @@ func TestContradictions(t *testing.T) {
 		})
 	}
 }
-
-func scoped(s Scope) []Key { return []Key{{AccessKey: "A", SecretKey: "s", Scopes: []Scope{s}}} }
 
 func TestEmbeddedStoreIsRefusedWhereItIsNotBuiltIn(t *testing.T) {
 	want := []string{"origin: this build has no embedded store: set origin to a URL or to aws"}
@@ -129,55 +119,21 @@ func TestAllContradictionsAreReportedAtOnceWithTheirPlaces(t *testing.T) {
 	}
 }
 
-func TestKeysComeFromEveryPlace(t *testing.T) {
-	c := Default()
-	c.AccessKey, c.SecretKey, c.KeysFile = "A", "1", "keys.yaml"
-	c.Keys = []Key{{AccessKey: "B", SecretKey: "2"}}
-	read := files(map[string]string{"keys.yaml": "keys:\n  - {access-key: C, secret-key: '3', scopes: [{bucket: x, access: write}]}\n"})
-	got, err := c.ReadKeys(read)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []Key{
-		{AccessKey: "A", SecretKey: "1"},
-		{AccessKey: "B", SecretKey: "2"},
-		{AccessKey: "C", SecretKey: "3", Scopes: []Scope{{Bucket: "x", Access: "write"}}},
-	}
-	if diff := cmp.Diff(got, want); diff != "" {
-		t.Errorf("keys (-got +want):\n%s", diff)
-	}
-}
-
-func TestBrokenKeysFiles(t *testing.T) {
-	for name, tt := range map[string]struct{ text, want string }{
-		"no keys":                 {"", "keys.yaml: it names no keys"},
-		"an unknown key":          {"users: []\n", `keys.yaml:1: unknown key "users"`},
-		"a key that is taken":     {"keys: [{access-key: A, secret-key: x}]\n", "keys.yaml: key A stands twice"},
-		"a number for the secret": {"keys: [{access-key: B, secret-key: [1]}]\n", "keys.yaml:1: keys[0].secret-key wants a string, not a list"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := Default()
-			c.AccessKey, c.SecretKey, c.KeysFile = "A", "1", "keys.yaml"
-			_, err := c.ReadKeys(files(map[string]string{"keys.yaml": tt.text}))
-			if got := strings.Join(texts(err), "\n"); !strings.HasPrefix(got, tt.want) {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
 func TestAdminTokenFile(t *testing.T) {
-	c := Default()
-	c.AdminTokenFile = "token"
-	got, err := c.ReadAdminToken(files(map[string]string{"token": "  t0ken\n"}))
-	if err != nil || got != "t0ken" {
-		t.Errorf("got %q, %v", got, err)
+	file := filepath.Join(t.TempDir(), "token")
+	l := &Loaded{Config: Default()}
+	l.AdminTokenFile = file
+	if _, err := l.ReadAdminToken(); !errors.Is(err, ErrInvalid) {
+		t.Errorf("missing file: got %v", err)
 	}
-	if _, err := c.ReadAdminToken(files(map[string]string{"token": "\n"})); err == nil {
-		t.Error("an empty token file was accepted")
-	}
-	if _, err := c.ReadAdminToken(files(nil)); err == nil {
-		t.Error("a missing token file was accepted")
+	for text, want := range map[string]string{"  t0ken\n": "t0ken", " \n": ""} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.ReadAdminToken()
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q, %v", text, got, err)
+		}
 	}
 }
 
