@@ -1,0 +1,54 @@
+package awschunked
+
+import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"hash"
+	"hash/crc32"
+	"hash/crc64"
+	"strings"
+	"sync"
+)
+
+// checksumPrefix begins the name of every header or trailer that carries a
+// checksum of the object.
+const checksumPrefix = "x-amz-checksum-"
+
+// crc64NVMEPolynomial is the NVME polynomial in the bit-reversed form that
+// hash/crc64 expects.
+const crc64NVMEPolynomial = 0x9a6c_9329_ac4b_c9b5
+
+var (
+	castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
+	nvme       = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(crc64NVMEPolynomial) })
+)
+
+// NewChecksum returns the hash behind a checksum header such as
+// "x-amz-checksum-crc32c", and false for a name that is not a checksum or whose
+// algorithm is not known here. The header's value is the base64 form of Sum.
+func NewChecksum(name string) (hash.Hash, bool) {
+	algorithm, ok := strings.CutPrefix(strings.ToLower(name), checksumPrefix)
+	if !ok {
+		return nil, false
+	}
+	switch algorithm {
+	case "crc32":
+		return crc32.NewIEEE(), true
+	case "crc32c":
+		return crc32.New(castagnoli()), true
+	case "crc64nvme":
+		return crc64.New(nvme()), true
+	case "sha1":
+		return sha1.New(), true
+	case "sha256":
+		return sha256.New(), true
+	case "sha512":
+		return sha512.New(), true
+	case "md5":
+		return md5.New(), true
+	default:
+		return nil, false
+	}
+}
