@@ -1,6 +1,7 @@
 package memwal
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,4 +23,12 @@ func readFixture(t testing.TB, elem ...string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// patterned is data with every occurrence of a byte string replaced, lengths kept.
+func patterned(data []byte, from, to string) []byte {
+	if len(from) != len(to) {
+		panic("lengths differ")
+	}
+	return bytes.ReplaceAll(data, []byte(from), []byte(to))
 }

@@ -112,21 +112,13 @@ func DecodeShardManifest(data []byte) (*ShardManifest, error) {
 		case 6:
 			return f.uint64(&m.CurrentGeneration)
 		case 8:
-			t, err := decodeSSTable(f)
-			if err != nil {
-				return err
-			}
-			m.SSTables = append(m.SSTables, t)
+			return appendDecoded(&m.SSTables, f, decodeSSTable)
 		case 10:
 			return f.uint32(&m.ShardSpecID)
 		case 11:
 			return f.uuid(&m.ShardID)
 		case 14:
-			v, err := decodeShardField(f)
-			if err != nil {
-				return err
-			}
-			m.Fields = append(m.Fields, v)
+			return appendDecoded(&m.Fields, f, decodeShardField)
 		case 15:
 			return f.int32((*int32)(&m.Status))
 		default:
@@ -230,12 +222,9 @@ func ValidGenerationDir(name string) bool {
 	})
 }
 
-func decodeSSTable(f field) (SSTable, error) {
+func decodeSSTable(data []byte) (SSTable, error) {
 	var t SSTable
-	if err := f.want(bytesType); err != nil {
-		return t, err
-	}
-	err := eachField("sstable", f.bytes, func(f field) error {
+	err := eachField("sstable", data, func(f field) error {
 		switch f.number {
 		case 1:
 			return f.uint64(&t.Generation)
@@ -265,20 +254,14 @@ func (t SSTable) encode() []byte {
 	return append(b, t.unknown...)
 }
 
-func decodeShardField(f field) (ShardField, error) {
+func decodeShardField(data []byte) (ShardField, error) {
 	var v ShardField
-	if err := f.want(bytesType); err != nil {
-		return v, err
-	}
-	err := eachField("shard field", f.bytes, func(f field) error {
+	err := eachField("shard field", data, func(f field) error {
 		switch f.number {
 		case 1:
 			return f.string(&v.ID)
 		case 2:
-			if err := f.want(bytesType); err != nil {
-				return err
-			}
-			v.Value = bytes.Clone(f.bytes)
+			return f.copy(&v.Value)
 		default:
 			v.unknown = append(v.unknown, f.raw...)
 		}
@@ -290,7 +273,7 @@ func decodeShardField(f field) (ShardField, error) {
 func (v ShardField) encode() []byte {
 	var b []byte
 	b = appendString(b, 1, v.ID)
-	b = appendString(b, 2, v.Value)
+	b = appendBytes(b, 2, v.Value)
 	return append(b, v.unknown...)
 }
 

@@ -7,11 +7,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-const bytesType = protowire.BytesType
-
 // uuid reads Lance's UUID message: field 1, sixteen raw bytes.
 func (f field) uuid(to *uuid.UUID) error {
-	if err := f.want(bytesType); err != nil {
+	if err := f.want(protowire.BytesType); err != nil {
 		return err
 	}
 	var raw []byte
@@ -20,7 +18,7 @@ func (f field) uuid(to *uuid.UUID) error {
 			return nil
 		}
 		raw = f.bytes
-		return f.want(bytesType)
+		return f.want(protowire.BytesType)
 	})
 	if err != nil {
 		return err

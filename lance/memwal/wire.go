@@ -1,7 +1,10 @@
 package memwal
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -74,6 +77,14 @@ func (f field) uint32(to *uint32) error {
 	return nil
 }
 
+func (f field) int64(to *int64) error {
+	if err := f.want(protowire.VarintType); err != nil {
+		return err
+	}
+	*to = int64(f.value)
+	return nil
+}
+
 func (f field) int32(to *int32) error {
 	if err := f.want(protowire.VarintType); err != nil {
 		return err
@@ -96,6 +107,61 @@ func (f field) string(to *string) error {
 		return err
 	}
 	*to = string(f.bytes)
+	return nil
+}
+
+func (f field) strings(to *[]string) error {
+	if err := f.want(protowire.BytesType); err != nil {
+		return err
+	}
+	*to = append(*to, string(f.bytes))
+	return nil
+}
+
+func (f field) copy(to *[]byte) error {
+	if err := f.want(protowire.BytesType); err != nil {
+		return err
+	}
+	*to = bytes.Clone(f.bytes)
+	return nil
+}
+
+// mapEntry adds one entry of a map<string, string>; the last one of a key counts.
+func (f field) mapEntry(to *map[string]string) error {
+	if err := f.want(protowire.BytesType); err != nil {
+		return err
+	}
+	var key, value string
+	err := eachField("map entry", f.bytes, func(f field) error {
+		switch f.number {
+		case 1:
+			return f.string(&key)
+		case 2:
+			return f.string(&value)
+		default:
+			return nil
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if *to == nil {
+		*to = make(map[string]string)
+	}
+	(*to)[key] = value
+	return nil
+}
+
+// appendDecoded decodes one element of a repeated message and appends it.
+func appendDecoded[T any](to *[]T, f field, decode func([]byte) (T, error)) error {
+	if err := f.want(protowire.BytesType); err != nil {
+		return err
+	}
+	v, err := decode(f.bytes)
+	if err != nil {
+		return err
+	}
+	*to = append(*to, v)
 	return nil
 }
 
@@ -148,10 +214,29 @@ func appendMessage(b []byte, number protowire.Number, v []byte) []byte {
 	return protowire.AppendBytes(b, v)
 }
 
-// appendString appends a string or bytes field, leaving out the empty one.
-func appendString[T ~string | ~[]byte](b []byte, number protowire.Number, v T) []byte {
+// appendString appends a string field, leaving out the empty one.
+func appendString(b []byte, number protowire.Number, v string) []byte {
+	if v == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, number, protowire.BytesType), v)
+}
+
+// appendBytes appends a bytes field, leaving out the empty one.
+func appendBytes(b []byte, number protowire.Number, v []byte) []byte {
 	if len(v) == 0 {
 		return b
 	}
-	return appendMessage(b, number, []byte(v))
+	return appendMessage(b, number, v)
+}
+
+// appendMap appends a map<string, string> in order of its keys. An entry always states
+// both its halves.
+func appendMap(b []byte, number protowire.Number, m map[string]string) []byte {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		entry := appendMessage(nil, 1, []byte(key))
+		entry = appendMessage(entry, 2, []byte(m[key]))
+		b = appendMessage(b, number, entry)
+	}
+	return b
 }
