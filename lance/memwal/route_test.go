@@ -116,8 +116,18 @@ func TestKnownBuckets(t *testing.T) {
 		typeName, value string
 		want            int
 	}{
-		{"int32", "1", 2}, {"int32", "2", 7}, {"int32", "3", 1}, {"date32", "1", 2}, {"date32", "2", 7}, {"date32", "3", 1},
-		{"utf8", "a", 1}, {"utf8", "b", 5}, {"large_utf8", "b", 5}, {"bool", "true", 2}, {"float32", "1.25", 0}, {"float64", "1.25", 0},
+		{"int32", "1", 2},
+		{"int32", "2", 7},
+		{"int32", "3", 1},
+		{"date32", "1", 2},
+		{"date32", "2", 7},
+		{"date32", "3", 1},
+		{"utf8", "a", 1},
+		{"utf8", "b", 5},
+		{"large_utf8", "b", 5},
+		{"bool", "true", 2},
+		{"float32", "1.25", 0},
+		{"float64", "1.25", 0},
 	} {
 		col := column(t, mem, tt.typeName, tt.value)
 		if got, err := Bucket(col, 0, 8); err != nil || got != tt.want {
