@@ -10,6 +10,7 @@ import "time"
 //	help     one line for --help
 //	group    heading in --help and in docs/configuration.md
 //	secret   "true": never printed
+//	file     "true": the path of a file, made absolute when loaded
 //	yaml     "only": a list of records without a flag or a variable
 //
 // The comment of a field is its long documentation: meaning, unit, and what
@@ -28,21 +29,25 @@ type Config struct {
 	OpsListen string `name:"ops-listen" default:"127.0.0.1:9002" group:"Listeners" help:"address of /healthz, /readyz and /metrics, empty for none"`
 	// TLSCert is the PEM file with the certificate chain of the S3 listener.
 	// Certificate files are read again on SIGHUP. Empty means plain HTTP.
-	TLSCert string `name:"tls-cert" group:"Listeners" help:"PEM certificate chain of the S3 listener"`
+	TLSCert string `name:"tls-cert" file:"true" group:"Listeners" help:"PEM certificate chain of the S3 listener"`
 	// TLSKey is the PEM file with the private key that belongs to tls-cert.
-	TLSKey string `name:"tls-key" group:"Listeners" help:"PEM private key of the S3 listener"`
+	TLSKey string `name:"tls-key" file:"true" group:"Listeners" help:"PEM private key of the S3 listener"`
 	// AdminTLSCert is tls-cert for the admin listener.
-	AdminTLSCert string `name:"admin-tls-cert" group:"Listeners" help:"PEM certificate chain of the admin listener"`
+	AdminTLSCert string `name:"admin-tls-cert" file:"true" group:"Listeners" help:"PEM certificate chain of the admin listener"`
 	// AdminTLSKey is tls-key for the admin listener.
-	AdminTLSKey string `name:"admin-tls-key" group:"Listeners" help:"PEM private key of the admin listener"`
+	AdminTLSKey string `name:"admin-tls-key" file:"true" group:"Listeners" help:"PEM private key of the admin listener"`
 	// OpsTLSCert is tls-cert for the ops listener.
-	OpsTLSCert string `name:"ops-tls-cert" group:"Listeners" help:"PEM certificate chain of the ops listener"`
+	OpsTLSCert string `name:"ops-tls-cert" file:"true" group:"Listeners" help:"PEM certificate chain of the ops listener"`
 	// OpsTLSKey is tls-key for the ops listener.
-	OpsTLSKey string `name:"ops-tls-key" group:"Listeners" help:"PEM private key of the ops listener"`
+	OpsTLSKey string `name:"ops-tls-key" file:"true" group:"Listeners" help:"PEM private key of the ops listener"`
 	// Domain is the host suffix under which the first label of the Host header
 	// is the bucket (virtual-hosted requests): with domain s3.local, the host
 	// data.s3.local means bucket data. Empty means path-style requests only.
 	Domain string `name:"domain" group:"Listeners" help:"host suffix of virtual-hosted requests, such as s3.local"`
+	// MaxConnections is the largest number of client connections to the S3
+	// listener. More wait in the system's queue until one closes. Raising it costs
+	// some 40 KiB of memory for each connection in use.
+	MaxConnections int `name:"max-connections" default:"4096" group:"Listeners" help:"largest number of client connections"`
 	// DrainTimeout is how long requests in flight may take to finish after
 	// SIGTERM before their connections are cut. Raising it delays the end of
 	// the pod; keep it below terminationGracePeriodSeconds.
@@ -59,11 +64,11 @@ type Config struct {
 	// OriginPathStyle puts the bucket in the path of origin requests instead of
 	// the host name. auto means true for a URL and false for aws.
 	OriginPathStyle Toggle `name:"origin-path-style" default:"auto" group:"Origin" help:"bucket in the path of origin requests: auto, true or false"`
-	// OriginConcurrency is the largest number of fills, prefetches and typed
-	// calls in flight at the origin at once; forwarded requests of clients are
-	// not counted. Raising it costs a connection and a socket buffer for each,
-	// and lets a warm take more of the origin's bandwidth.
-	OriginConcurrency int `name:"origin-concurrency" default:"64" group:"Origin" help:"largest number of cache fills in flight at the origin"`
+	// OriginConcurrency is the largest number of fills and prefetches in flight at
+	// the origin at once; a quarter of it is kept for what clients wait for.
+	// Requests that are forwarded as they are do not count. Raising it costs a
+	// connection for each, and lets a warm take more of the origin's bandwidth.
+	OriginConcurrency int `name:"origin-concurrency" default:"128" group:"Origin" help:"largest number of cache fills in flight at the origin"`
 	// OriginTimeout is how long the origin may take until the first byte of an
 	// answer to a GET, HEAD or LIST. Raising it makes a dead origin noticed later.
 	OriginTimeout time.Duration `name:"origin-timeout" default:"30s" group:"Origin" help:"longest wait for the origin's answer"`
@@ -99,13 +104,13 @@ type Config struct {
 	//	    secret_key: at-least-eight-characters
 	//	    scopes: # none means everything
 	//	      - {bucket: "lake-*", prefix: tables/, access: read} # or write, readwrite
-	KeysFile string `name:"keys-file" group:"Access" help:"YAML file with keys and their scopes"`
+	KeysFile string `name:"keys-file" file:"true" group:"Access" help:"YAML file with keys and their scopes"`
 	// AdminToken is the bearer token of the admin API. Empty asks for none,
 	// which is refused on an admin listener that is not loopback.
 	AdminToken string `name:"admin-token" secret:"true" group:"Access" help:"bearer token of the admin API"`
 	// AdminTokenFile is a file whose content, without surrounding white space,
 	// is the admin token.
-	AdminTokenFile string `name:"admin-token-file" group:"Access" help:"file that holds the admin token"`
+	AdminTokenFile string `name:"admin-token-file" file:"true" group:"Access" help:"file that holds the admin token"`
 
 	// Memory is the size of the memory tier: pages, and the facts of objects
 	// (see docs/architecture.md for the split). Pages live outside the Go heap.

@@ -31,6 +31,8 @@ type Field struct {
 	Kind Kind
 	// Secret marks values that are never printed.
 	Secret bool
+	// File marks paths of files.
+	File bool
 
 	index int // in Config
 }
@@ -73,6 +75,7 @@ func Fields() []Field {
 			Group:   sf.Tag.Get("group"),
 			Kind:    kindOf(sf.Type),
 			Secret:  sf.Tag.Get("secret") == "true",
+			File:    sf.Tag.Get("file") == "true",
 			index:   i,
 		}
 		if sf.Tag.Get("yaml") != "only" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,6 +28,10 @@ type Input struct {
 	Flags *pflag.FlagSet
 	// Environ has the form of os.Environ.
 	Environ []string
+	// Dir is what relative paths of files are relative to, in every layer; empty
+	// leaves them as they are. A process that changes its working directory needs
+	// it to load the same settings twice.
+	Dir string
 	// ReadFile reads the YAML file; nil means os.ReadFile.
 	ReadFile func(name string) ([]byte, error)
 }
@@ -98,7 +103,7 @@ func Load(in Input) (*Loaded, error) {
 	loaded.Warnings = warnings
 	faults = append(faults, err)
 	loaded.File = fileName(in)
-	file, err := fileLayer(loaded.File, in.ReadFile)
+	file, err := fileLayer(loaded.File, in)
 	faults = append(faults, err)
 
 	k := koanf.New("/")
@@ -112,7 +117,20 @@ func Load(in Input) (*Loaded, error) {
 	if err := k.UnmarshalWithConf("", &loaded.Config, conf); err != nil {
 		faults = append(faults, fmt.Errorf("config: merge: %w", err))
 	}
+	v := reflect.ValueOf(&loaded.Config).Elem()
+	for _, f := range fields {
+		if f.File {
+			v.Field(f.index).SetString(in.absolute(v.Field(f.index).String()))
+		}
+	}
 	return loaded, errors.Join(faults...)
+}
+
+func (in Input) absolute(name string) string {
+	if name == "" || in.Dir == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(in.Dir, name)
 }
 
 // Default returns the configuration that nothing was set in.
@@ -153,15 +171,16 @@ func fileName(in Input) string {
 	return ""
 }
 
-func fileLayer(name string, read func(string) ([]byte, error)) (layer, error) {
+func fileLayer(name string, in Input) (layer, error) {
 	l := newLayer()
 	if name == "" {
 		return l, nil
 	}
+	read := in.ReadFile
 	if read == nil {
 		read = os.ReadFile
 	}
-	text, err := read(name)
+	text, err := read(in.absolute(name))
 	if err != nil {
 		return l, &Problem{Where: "--" + FileFlag, What: err.Error()}
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,22 @@ func TestFileIsNamedByTheEnvironmentUnlessAFlagNamesOne(t *testing.T) {
 		if l.Domain != want {
 			t.Errorf("with %v: got domain %q, want %q", args, l.Domain, want)
 		}
+	}
+}
+
+func TestPathsAreRelativeToTheDirectoryGiven(t *testing.T) {
+	dir := filepath.FromSlash("/srv")
+	l, err := Load(Input{
+		Environ:  []string{"HEARTH_CONFIG=h.yaml", "HEARTH_TLS_KEY=/etc/key.pem"},
+		Dir:      dir,
+		ReadFile: files(map[string]string{filepath.Join(dir, "h.yaml"): "keys-file: k.yaml\n"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{l.KeysFile, l.TLSKey, l.AdminTokenFile, l.Source("keys-file").Where}
+	if diff := cmp.Diff(got, []string{filepath.Join(dir, "k.yaml"), "/etc/key.pem", "", "h.yaml:1"}); diff != "" {
+		t.Errorf("paths (-got +want):\n%s", diff)
 	}
 }
 

@@ -117,6 +117,9 @@ func (v *validator) listeners() {
 	if d := c.Domain; strings.ContainsAny(d, "/: ") || strings.HasPrefix(d, ".") || strings.HasSuffix(d, ".") {
 		v.fault("domain", "%q is not a host name such as s3.local", d)
 	}
+	if c.MaxConnections < 1 {
+		v.fault("max-connections", "%d is less than 1", c.MaxConnections)
+	}
 	if c.DrainTimeout < 0 {
 		v.fault("drain-timeout", "%s is negative", c.DrainTimeout)
 	}

@@ -54,6 +54,7 @@ func TestContradictions(t *testing.T) {
 		"a certificate with its key":         {func(c *Config) { c.OpsTLSCert, c.OpsTLSKey = "c", "k" }, ""},
 		"a domain with a dot in front":       {func(c *Config) { c.Domain = ".s3.local" }, `domain: ".s3.local" is not a host name`},
 		"a domain with a port":               {func(c *Config) { c.Domain = "s3.local:9000" }, `domain: "s3.local:9000" is not a host name`},
+		"no connections":                     {func(c *Config) { c.MaxConnections = 0 }, "max-connections: 0 is less than 1"},
 		"a negative drain":                   {func(c *Config) { c.DrainTimeout = -time.Second }, "drain-timeout: -1s is negative"},
 		"page size no power of two":          {func(c *Config) { c.PageSize = 96 * KiB }, "page-size: 96KiB is not a power of two"},
 		"page size too small":                {func(c *Config) { c.PageSize = KiB }, "page-size: 1KiB is not a power of two from 4KiB to 1MiB"},
