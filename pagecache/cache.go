@@ -1,0 +1,209 @@
+package pagecache
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hearthcache/hearth/internal/epoch"
+)
+
+// A Cache keeps pages of object versions in memory and fills them from a [Source]. It is
+// safe for concurrent use.
+//
+// Lock order: shard of the table, object, lru, arena.
+type Cache struct {
+	source    Source
+	scheduler *Scheduler
+	epochs    *epoch.Log
+	log       *slog.Logger
+	metrics   *metrics
+
+	pageBytes int64
+	runPages  int64
+	readAhead int64 // bytes one reader may have in flight and unread
+	memory    int64
+	pinBytes  int64
+	maxOrder  uint8
+
+	arena   *arena
+	table   *table
+	lru     lru
+	pins    pins
+	readers atomic.Int64 // that keep something in flight
+
+	inFlight atomic.Int64 // bytes reserved by fills and not published
+
+	ctx    context.Context // lifetime of the cache; ends fills
+	cancel context.CancelCauseFunc
+
+	life struct {
+		sync.RWMutex
+		closed bool
+	}
+	fills sync.WaitGroup // raised only while life is read-locked and open
+}
+
+// New returns an empty cache over source. Close it to give the memory back.
+func New(source Source, o Options) (*Cache, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	page := int64(o.PageBytes)
+	memory := o.MemoryBytes / page * page
+	a, err := newArena(memory, o.PageBytes)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{
+		source: source, scheduler: o.Scheduler, epochs: o.Epochs, log: o.Logger,
+		pageBytes: page, runPages: o.RunBytes / page, readAhead: o.ReadAheadBytes, memory: memory,
+		pinBytes: o.PinBytes, maxOrder: orderOf(o.PageBytes), arena: a, table: newTable(),
+	}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.metrics = newMetrics(o.Registerer, c)
+	return c, nil
+}
+
+// PageBytes returns the page size in bytes.
+func (c *Cache) PageBytes() int { return int(c.pageBytes) }
+
+// RunBytes returns the most bytes that one origin request asks for.
+func (c *Cache) RunBytes() int64 { return c.runPages * c.pageBytes }
+
+// Close ends all fills, waits for them, and drops every page. Readers still open get
+// ErrClosed for what they have not read; the memory is unmapped when the last one is
+// closed. Closing again does nothing.
+func (c *Cache) Close() error {
+	c.life.Lock()
+	if c.life.closed {
+		c.life.Unlock()
+		return nil
+	}
+	c.life.closed = true
+	c.life.Unlock()
+	c.cancel(ErrClosed)
+	c.fills.Wait()
+	c.invalidate(epoch.Scope{}, nil)
+	c.arena.close()
+	return nil
+}
+
+// startFill runs f in a goroutine of the cache; false if the cache is closed.
+func (c *Cache) startFill(f *fill) bool {
+	c.life.RLock()
+	defer c.life.RUnlock()
+	if c.life.closed {
+		return false
+	}
+	c.fills.Add(1)
+	go f.run()
+	return true
+}
+
+// open returns the object of v with one more user. If nothing of it is known it is
+// entered into the table, provided that no invalidation since the epoch covers it;
+// otherwise the caller gets an object of its own that admits nothing.
+func (c *Cache) open(v Version, since uint64) *object {
+	if o := c.table.get(v); o != nil {
+		return o
+	}
+	o := &object{Version: v, slots: make([]*[slotGroup]*page, (c.pageCount(v.Size)+slotGroup-1)/slotGroup)}
+	entered := c.epochs.Publish(since, v.Bucket, v.Key, func() {
+		o = c.table.insert(o)
+	})
+	if !entered {
+		o.dead = true
+		o.users.Add(1)
+		return o
+	}
+	// After the insertion: a Pin that came in between has either found o or is seen here.
+	o.pinned.Store(c.pins.cover(v.Bucket, v.Key))
+	return o
+}
+
+// leave drops one user of o.
+func (c *Cache) leave(o *object) {
+	if o.users.Add(-1) > 0 {
+		return
+	}
+	o.mu.Lock()
+	empty := o.pages == 0 && !o.dead
+	o.mu.Unlock()
+	if empty {
+		c.table.sweep(o)
+	}
+}
+
+// pageCount is the number of pages of an object of size bytes.
+func (c *Cache) pageCount(size int64) int64 {
+	if size <= 0 {
+		return 0
+	}
+	return (size-1)/c.pageBytes + 1
+}
+
+// pageSize is the number of bytes in page no of an object of size bytes.
+func (c *Cache) pageSize(size, no int64) int64 { return min(c.pageBytes, size-no*c.pageBytes) }
+
+// newPage reserves memory for page no of o; nil if none can be had.
+func (c *Cache) newPage(o *object, no int64) *page {
+	size := c.pageSize(o.Size, no)
+	p := &page{obj: o, no: no, size: int32(size), order: orderOf(int(size)), ready: make(chan struct{})}
+	p.refs.Store(1)
+	for {
+		block, ok := c.arena.alloc(p.order, p)
+		if ok {
+			p.block = block
+			c.inFlight.Add(orderBytes(p.order))
+			return p
+		}
+		if !c.makeRoom(p.order) {
+			return nil
+		}
+	}
+}
+
+// makeRoom evicts until there may be room for a block of that order; false if nothing
+// can be evicted. The victim is the least valuable page; if it is smaller than the
+// block, its neighbours go with it, since only together their memory makes a block.
+func (c *Cache) makeRoom(order uint8) bool {
+	victim := c.lru.victim()
+	if victim == nil {
+		return false
+	}
+	small := victim.order < order
+	var neighbours []*page
+	if small {
+		neighbours = c.arena.neighbours(nil, victim.block, order)
+	}
+	c.evict(victim)
+	for _, p := range neighbours {
+		if p != victim && c.lru.take(p) {
+			c.evict(p)
+		}
+	}
+	return true
+}
+
+// evict drops the cache's reference to a page that was taken off its list.
+func (c *Cache) evict(p *page) {
+	o := p.obj
+	o.mu.Lock()
+	mine := o.slotLocked(p.no) == p
+	if mine {
+		o.setSlotLocked(p.no, nil)
+		o.pages--
+	}
+	empty := o.pages == 0 && o.users.Load() == 0 && !o.dead
+	o.mu.Unlock()
+	if mine {
+		c.metrics.evicted[evictedForSpace].Inc()
+		p.release(c.arena)
+	}
+	if empty {
+		c.table.sweep(o)
+	}
+}

@@ -1,0 +1,160 @@
+package pagecache
+
+import "sync"
+
+// protectedShare of the unpinned bytes may sit in the protected segment; the rest is
+// always probation, so that new pages have a place to prove themselves.
+const protectedShare = 0.8
+
+// An lru orders pages for eviction: a segmented LRU that is kept lazily. A hit only
+// sets the page's used bit, without a lock. Eviction looks at the oldest page of
+// probation: used since it came in, it moves to protected; else it is the victim. When
+// protected outgrows its share, its oldest pages fall back to probation, or get another
+// round if they were used. So one long scan, whose pages are used once, passes through
+// probation and leaves protected alone.
+type lru struct {
+	mu    sync.Mutex
+	lists [pinned + 1]pageList // by segment. Guarded by mu
+}
+
+// A pageList is a doubly linked list with the byte total of its pages' blocks.
+type pageList struct {
+	newest, oldest *page
+	pages          int64
+	bytes          int64
+}
+
+func (l *lru) addLocked(p *page, s segment) {
+	list := &l.lists[s]
+	p.segment, p.prev, p.next = s, nil, list.newest
+	if list.newest != nil {
+		list.newest.prev = p
+	} else {
+		list.oldest = p
+	}
+	list.newest = p
+	list.pages++
+	list.bytes += orderBytes(p.order)
+}
+
+func (l *lru) removeLocked(p *page) {
+	list := &l.lists[p.segment]
+	if p.prev != nil {
+		p.prev.next = p.next
+	} else {
+		list.newest = p.next
+	}
+	if p.next != nil {
+		p.next.prev = p.prev
+	} else {
+		list.oldest = p.prev
+	}
+	p.segment, p.prev, p.next = unlisted, nil, nil
+	list.pages--
+	list.bytes -= orderBytes(p.order)
+}
+
+// add lists a published page: pinned if asked for and budget allows, else on probation.
+func (l *lru) add(p *page, pin bool, pinBudget int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if pin && l.lists[pinned].bytes+orderBytes(p.order) <= pinBudget {
+		l.addLocked(p, pinned)
+		return
+	}
+	l.addLocked(p, probation)
+}
+
+// remove takes p off its list and reports whether it was on one.
+func (l *lru) remove(p *page) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.segment == unlisted {
+		return false
+	}
+	l.removeLocked(p)
+	return true
+}
+
+// setPinned moves p in or out of the pinned segment, within the budget.
+func (l *lru) setPinned(p *page, pin bool, budget int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case p.segment == unlisted || pin == (p.segment == pinned):
+	case !pin:
+		l.removeLocked(p)
+		l.addLocked(p, protected)
+	case l.lists[pinned].bytes+orderBytes(p.order) <= budget:
+		l.removeLocked(p)
+		l.addLocked(p, pinned)
+	}
+}
+
+// victim takes the page to evict next off its list; nil if every page is pinned or in
+// use.
+func (l *lru) victim() *page {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// Each page is passed over at most twice: once for its used bit in each segment.
+	for budget := 2*(l.lists[probation].pages+l.lists[protected].pages) + 2; budget > 0; budget-- {
+		l.balanceLocked()
+		p := l.lists[probation].oldest
+		if p == nil {
+			if p = l.lists[protected].oldest; p == nil {
+				return nil
+			}
+			l.removeLocked(p)
+			l.addLocked(p, probation)
+			continue
+		}
+		switch {
+		case p.refs.Load() > 1: // being read: its memory would not come back now
+			l.removeLocked(p)
+			l.addLocked(p, probation)
+		case p.used.Swap(false):
+			l.removeLocked(p)
+			l.addLocked(p, protected)
+		default:
+			l.removeLocked(p)
+			return p
+		}
+	}
+	return nil
+}
+
+// balanceLocked lets the oldest protected page fall back if protected is too large.
+func (l *lru) balanceLocked() {
+	q := &l.lists[protected]
+	if float64(q.bytes) <= protectedShare*float64(q.bytes+l.lists[probation].bytes) || q.oldest == nil {
+		return
+	}
+	p := q.oldest
+	l.removeLocked(p)
+	if p.used.Swap(false) {
+		l.addLocked(p, protected)
+		return
+	}
+	l.addLocked(p, probation)
+}
+
+// take removes p if it could be evicted now: listed, not pinned, in nobody's use.
+func (l *lru) take(p *page) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.segment != probation && p.segment != protected || p.refs.Load() > 1 {
+		return false
+	}
+	l.removeLocked(p)
+	return true
+}
+
+// totals returns pages and bytes by segment.
+func (l *lru) totals() (t [pinned + 1]struct{ pages, bytes int64 }) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for s := range l.lists {
+		t[s].pages, t[s].bytes = l.lists[s].pages, l.lists[s].bytes
+	}
+	return t
+}

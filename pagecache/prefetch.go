@@ -1,0 +1,104 @@
+package pagecache
+
+import (
+	"context"
+	"io"
+)
+
+// Prefetch makes bytes [off, off+n) of v resident, with origin requests of low priority.
+// It returns when they are, or with ErrNoSpace if memory cannot be had, ErrChanged, ctx's
+// error or the source's. What was fetched before an error stays. A page that a reader
+// waits for in the meantime is promoted to demand.
+//
+// A range larger than the cache evicts its own beginning: check with [Cache.Resident].
+func (c *Cache) Prefetch(ctx context.Context, v Version, off, n int64, o ReadOptions) (ReadStats, error) {
+	r := &Reader{c: c, ctx: ctx, prefetch: true}
+	c.start(r, v, off, n, o)
+	defer func() { _ = r.Close() }() // never fails
+	for {
+		_, err := r.Next()
+		if err == io.EOF {
+			return r.stats, nil
+		}
+		if err != nil {
+			return r.stats, err
+		}
+	}
+}
+
+// Residency says how much of a range is in memory now.
+type Residency struct {
+	Pages         int64 // that the range touches
+	ResidentPages int64
+	ResidentBytes int64 // of the range, in resident pages
+}
+
+// Resident looks without touching the order of eviction.
+func (c *Cache) Resident(v Version, off, n int64) Residency {
+	off, n = clamp(v.Size, off, n)
+	if n == 0 {
+		return Residency{}
+	}
+	first, last := off/c.pageBytes, (off+n-1)/c.pageBytes
+	r := Residency{Pages: last - first + 1}
+	o := c.table.get(v)
+	if o == nil {
+		return r
+	}
+	defer c.leave(o)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.eachLocked(first, last, func(p *page) {
+		if p.done {
+			start := p.no * c.pageBytes
+			r.ResidentPages++
+			r.ResidentBytes += min(start+int64(p.size), off+n) - max(start, off)
+		}
+	})
+	return r
+}
+
+// ObjectInfo describes the pages of one version, for people.
+type ObjectInfo struct {
+	Version       Version
+	Pages         int64
+	ResidentPages int64
+	ResidentBytes int64 // of content
+	Pinned        bool  // below a pinned prefix
+}
+
+// Objects calls yield for every version below prefix that has pages, in no order, until
+// it returns false. yield must not call the cache.
+func (c *Cache) Objects(bucket, prefix string, yield func(ObjectInfo) bool) {
+	c.table.each(bucket, prefix, func(o *object) bool {
+		info := ObjectInfo{Version: o.Version, Pages: c.pageCount(o.Size), Pinned: o.pinned.Load()}
+		o.mu.Lock()
+		o.eachLocked(0, info.Pages-1, func(p *page) {
+			if p.done {
+				info.ResidentPages++
+				info.ResidentBytes += int64(p.size)
+			}
+		})
+		o.mu.Unlock()
+		return yield(info)
+	})
+}
+
+// ResidentMap returns one flag per page of v: whether it is resident. It is for objects
+// small enough to draw; nil if the object has more than limit pages.
+func (c *Cache) ResidentMap(v Version, limit int64) []bool {
+	pages := c.pageCount(v.Size)
+	if pages > limit {
+		return nil
+	}
+	flags := make([]bool, pages)
+	o := c.table.get(v)
+	if o == nil {
+		return flags
+	}
+	defer c.leave(o)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.eachLocked(0, pages-1, func(p *page) { flags[p.no] = p.done })
+	return flags
+}
