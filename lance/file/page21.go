@@ -1,0 +1,57 @@
+package file
+
+import (
+	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/pb"
+)
+
+// leaf21 reads the rows of spans of one leaf of a version 2.1 or 2.2 file.
+func (rd *reading) leaf21(n *node, lr *leafRead, spans []span) error {
+	return eachPage(n.col, spans, func(p *page, local []span) error {
+		pr := &pageRead{rd: rd, p: p, chain: n.chain, lr: lr}
+		lr.leaf.Hint(lr.leaf.Len() + bounded(p, local))
+		l := p.layout
+		var layers []pb.Layer
+		var read func([]span) error
+		switch {
+		case l.MiniBlock != nil:
+			layers, read = l.MiniBlock.Layers, pr.miniBlock
+		case l.FullZip != nil:
+			layers, read = l.FullZip.Layers, pr.fullZip
+		case l.Constant != nil:
+			layers, read = l.Constant.Layers, pr.constant
+		case l.Blob != nil:
+			return fault.Unsupportedf("page layout blob")
+		case l.Other == 5:
+			return fault.Unsupportedf("page layout sparse")
+		default:
+			return fault.Unsupportedf("page layout %d", l.Other)
+		}
+		var err error
+		if pr.table, err = n.chain.translation(layers); err != nil {
+			return err
+		}
+		return read(local)
+	})
+}
+
+// pageRead is one page being read into a leaf.
+type pageRead struct {
+	rd    *reading
+	p     *page
+	chain *chain
+	table []uint16 // translation of definition levels
+	lr    *leafRead
+}
+
+// addLevels appends the levels of values without lists. Levels of a top-level leaf are its validity at once. def may be nil.
+func (pr *pageRead) addLevels(rep, def []uint16, n int) error {
+	if !pr.chain.simple() {
+		return pr.lr.levels.add(rep, def, n)
+	}
+	v := pr.lr.leaf.Valid()
+	if def == nil {
+		return v.AppendRun(true, n)
+	}
+	return v.AppendLevels(def)
+}

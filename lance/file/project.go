@@ -1,0 +1,152 @@
+package file
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/schema"
+)
+
+// Projection is a choice of fields of a file, bound to its columns. It is immutable and belongs to the Reader it came from.
+type Projection struct {
+	reader *Reader
+	nodes  []*node
+	schema *arrow.Schema
+}
+
+// Schema is the schema of the batches.
+func (p *Projection) Schema() *arrow.Schema { return p.schema }
+
+// Columns are the physical columns that the projection reads, in schema order.
+func (p *Projection) Columns() []int {
+	var out []int
+	for _, n := range p.nodes {
+		n.walk(func(n *node) {
+			if n.col != nil {
+				out = append(out, n.col.index)
+			}
+		})
+	}
+	return out
+}
+
+// node is a field bound to its column; in version 2.1 and later only leaves have one.
+type node struct {
+	field    *schema.Field
+	col      *column
+	children []*node
+	chain    *chain // of a leaf, version 2.1 and later
+}
+
+func (n *node) walk(fn func(*node)) {
+	fn(n)
+	for _, c := range n.children {
+		c.walk(fn)
+	}
+}
+
+// All is the projection of every field of the file's own schema.
+func (r *Reader) All() *Projection { return r.all }
+
+// Project chooses top-level fields of the file's own schema by name, in the order given; no names means all.
+func (r *Reader) Project(names ...string) (*Projection, error) {
+	fields, err := r.schema.Project(names...)
+	if err != nil {
+		return nil, r.at(r.footer.ColumnMetadata, err)
+	}
+	return r.ProjectFields(fields, nil)
+}
+
+// ProjectFields chooses fields of a table's schema. columns says which physical column holds the field with an id, as a
+// manifest lists it; nil takes the order of the file's own schema. A field that has no column is ErrNoColumn.
+func (r *Reader) ProjectFields(fields []*schema.Field, columns map[int32]int) (*Projection, error) {
+	p, err := r.project(fields, columns)
+	if err != nil {
+		return nil, r.at(r.footer.ColumnMetadata, err)
+	}
+	return p, nil
+}
+
+func (r *Reader) project(fields []*schema.Field, columns map[int32]int) (*Projection, error) {
+	if columns == nil {
+		columns = r.ownColumns()
+	}
+	p := &Projection{reader: r, schema: schema.ArrowOf(fields, r.schema.Metadata)}
+	for _, f := range fields {
+		n, err := r.bind(f, columns)
+		if err != nil {
+			return nil, err
+		}
+		if r.footer.Version != V20 {
+			if err := bindChains(n); err != nil {
+				return nil, err
+			}
+		}
+		if err := r.checkRows(n); err != nil {
+			return nil, err
+		}
+		p.nodes = append(p.nodes, n)
+	}
+	return p, nil
+}
+
+// ownColumns numbers the columns of the file's own schema: depth first, every field in version 2.0, later only leaves.
+func (r *Reader) ownColumns() map[int32]int {
+	m := map[int32]int{}
+	for _, top := range r.schema.Fields {
+		top.Walk(func(f *schema.Field) {
+			if r.footer.Version == V20 || f.IsLeaf() {
+				m[f.ID] = len(m)
+			}
+		})
+	}
+	return m
+}
+
+func (r *Reader) bind(f *schema.Field, columns map[int32]int) (*node, error) {
+	n := &node{field: f}
+	if f.IsPacked() {
+		return nil, fault.Unsupportedf("packed struct %q", f.Name)
+	}
+	if f.Metadata[schema.KeyBlob] == "true" {
+		return nil, fault.Unsupportedf("blob column %q", f.Name)
+	}
+	if r.footer.Version == V20 || f.IsLeaf() {
+		i, ok := columns[f.ID]
+		if !ok || i < 0 || i >= len(r.columns) {
+			return nil, fmt.Errorf("%w: field %d %q of %d columns", ErrNoColumn, f.ID, f.Name, len(r.columns))
+		}
+		n.col = r.columns[i]
+		if err := n.col.checkColumnEncoding(); err != nil {
+			return nil, fmt.Errorf("field %q: %w", f.Name, err)
+		}
+	} else if len(f.Children) == 0 {
+		return nil, fault.Unsupportedf("struct %q without fields", f.Name)
+	}
+	for _, c := range f.Children {
+		cn, err := r.bind(c, columns)
+		if err != nil {
+			return nil, err
+		}
+		n.children = append(n.children, cn)
+	}
+	return n, nil
+}
+
+// checkRows compares the rows of the columns of a top-level field with those of the file.
+func (r *Reader) checkRows(top *node) error {
+	var err error
+	check := func(n *node) {
+		if err == nil && n.col != nil && n.col.rows != r.rows {
+			err = fault.Corruptf("column %d of field %q has %d rows, the file %d", n.col.index, n.field.Name, n.col.rows, r.rows)
+		}
+	}
+	if r.footer.Version == V20 {
+		check(top)
+	} else {
+		top.walk(check)
+	}
+	return err
+}

@@ -1,0 +1,251 @@
+package file
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/internal/gather"
+	"github.com/hearthcache/hearth/lance/internal/sink"
+)
+
+// ReadAll reads the named top-level columns, or all, of every row. The caller releases the batch.
+func (r *Reader) ReadAll(ctx context.Context, columns ...string) (arrow.RecordBatch, error) {
+	p, err := r.Project(columns...)
+	if err != nil {
+		return nil, err
+	}
+	return r.ReadRows(ctx, p, 0, r.rows)
+}
+
+// ReadRows reads rows from lo up to but not including hi. A nil projection means all fields. The caller releases the batch.
+func (r *Reader) ReadRows(ctx context.Context, p *Projection, lo, hi int64) (arrow.RecordBatch, error) {
+	if lo < 0 || hi < lo || hi > r.rows {
+		return nil, fmt.Errorf("lance file %s: rows %d to %d of %d: %w", r.Path(), lo, hi, r.rows, ErrRow)
+	}
+	return r.read(ctx, r.orAll(p), appendSpan(nil, span{lo, hi}), r.directs(p))
+}
+
+// Take reads the given rows, in the order given; a row may be asked for more than once. A nil projection means all fields.
+// Only the chunks that hold a row are read, each once. The caller releases the batch.
+func (r *Reader) Take(ctx context.Context, p *Projection, rows []int64) (arrow.RecordBatch, error) {
+	p = r.orAll(p)
+	for _, row := range rows {
+		if row < 0 || row >= r.rows {
+			return nil, fmt.Errorf("lance file %s: row %d of %d: %w", r.Path(), row, r.rows, ErrRow)
+		}
+	}
+	rising := true
+	for i := 1; i < len(rows) && rising; i++ {
+		rising = rows[i] > rows[i-1]
+	}
+	if rising {
+		return r.read(ctx, p, spansOf(rows), r.directs(p))
+	}
+	sorted := slices.Clone(rows)
+	slices.Sort(sorted)
+	sorted = slices.Compact(sorted)
+	batch, err := r.read(ctx, p, spansOf(sorted), r.directs(p))
+	if err != nil {
+		return nil, err
+	}
+	defer batch.Release()
+	return r.permute(batch, sorted, rows)
+}
+
+// permute puts the rows of a batch, which are those of sorted, in the order of rows.
+func (r *Reader) permute(batch arrow.RecordBatch, sorted, rows []int64) (arrow.RecordBatch, error) {
+	idx := make([]int, len(rows))
+	for k, row := range rows {
+		idx[k], _ = slices.BinarySearch(sorted, row)
+	}
+	cols := make([]arrow.Array, 0, batch.NumCols())
+	defer func() {
+		for _, c := range cols {
+			c.Release()
+		}
+	}()
+	for i := range int(batch.NumCols()) {
+		c, err := gather.Array(batch.Column(i), idx, r.limit())
+		if err != nil {
+			return nil, fmt.Errorf("lance file %s: take from field %q: %w", r.Path(), batch.ColumnName(i), err)
+		}
+		cols = append(cols, c)
+	}
+	return array.NewRecordBatch(batch.Schema(), cols, int64(len(rows))), nil
+}
+
+func (r *Reader) limit() *sink.Limit {
+	return &sink.Limit{Mem: r.opts.Allocator, MaxBytes: r.opts.MaxColumnBytes}
+}
+
+// ScanOptions choose what a scan returns. The zero value is the whole file.
+type ScanOptions struct {
+	// Projection of fields; nil means all.
+	Projection *Projection
+	// From and To bound the rows, To exclusively; a To of 0 is the end.
+	From, To int64
+	// BatchRows is the most rows in a batch. Default 8192.
+	BatchRows int
+	// ReadAheadBytes is how much of each buffer of a column is read at once. Default 4 MiB, and never more than the
+	// buffer; memory is this times columns and their buffers, outside the allocator.
+	ReadAheadBytes int64
+}
+
+// Scan returns the rows in batches. It stops after the first error. The consumer releases each batch.
+func (r *Reader) Scan(ctx context.Context, o ScanOptions) iter.Seq2[arrow.RecordBatch, error] {
+	p := r.orAll(o.Projection)
+	if o.To == 0 {
+		o.To = r.rows
+	}
+	if o.BatchRows <= 0 {
+		o.BatchRows = DefaultBatchRows
+	}
+	if o.ReadAheadBytes <= 0 {
+		o.ReadAheadBytes = DefaultReadAheadBytes
+	}
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		if o.From < 0 || o.To < o.From || o.To > r.rows {
+			yield(nil, fmt.Errorf("lance file %s: rows %d to %d of %d: %w", r.Path(), o.From, o.To, r.rows, ErrRow))
+			return
+		}
+		sources := map[int]source{}
+		for _, c := range p.Columns() {
+			sources[c] = &ahead{r: r, bytes: o.ReadAheadBytes, windows: map[int]*window{}}
+		}
+		from := func(c *column) source { return sources[c.index] }
+		for lo := o.From; lo < o.To; lo += int64(o.BatchRows) {
+			batch, err := r.read(ctx, p, []span{{lo, min(o.To, lo+int64(o.BatchRows))}}, from)
+			if !yield(batch, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (r *Reader) orAll(p *Projection) *Projection {
+	if p == nil {
+		return r.all
+	}
+	return p
+}
+
+func (r *Reader) directs(*Projection) func(*column) source {
+	d := direct{r}
+	return func(*column) source { return d }
+}
+
+// spansOf merges rising rows into spans.
+func spansOf(rows []int64) []span {
+	var out []span
+	for _, row := range rows {
+		if n := len(out); n > 0 && out[n-1].hi == row {
+			out[n-1].hi++
+		} else {
+			out = append(out, span{row, row + 1})
+		}
+	}
+	return out
+}
+
+// read reads the rows of rising spans, all inside the file.
+func (r *Reader) read(ctx context.Context, p *Projection, spans []span, from func(*column) source) (arrow.RecordBatch, error) {
+	if p.reader != r {
+		return nil, fmt.Errorf("lance file %s: projection of another file: %w", r.Path(), ErrNoColumn)
+	}
+	rows := totalLen(spans)
+	cols := make([]arrow.Array, len(p.nodes))
+	defer func() {
+		for _, c := range cols {
+			if c != nil {
+				c.Release()
+			}
+		}
+	}()
+	one := func(ctx context.Context, i int) error {
+		rd := &reading{r: r, ctx: ctx, from: from, lim: r.limit()}
+		data, err := rd.top(p.nodes[i], spans)
+		if err != nil {
+			return fmt.Errorf("lance file %s: field %q: %w", r.Path(), p.nodes[i].field.Name, err)
+		}
+		defer data.Release()
+		if int64(data.Len()) != rows {
+			return fmt.Errorf("lance file %s: field %q: %w", r.Path(), p.nodes[i].field.Name,
+				fault.Corruptf("%d rows decoded, want %d", data.Len(), rows))
+		}
+		cols[i] = array.MakeFromData(data)
+		return nil
+	}
+	if r.opts.Columns == 1 || len(p.nodes) < 2 {
+		for i := range p.nodes {
+			if err := one(ctx, i); err != nil {
+				return nil, err
+			}
+		}
+	} else {
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(r.opts.Columns)
+		for i := range p.nodes {
+			g.Go(func() error { return one(gctx, i) })
+		}
+		if err := g.Wait(); err != nil {
+			return nil, err
+		}
+	}
+	return array.NewRecordBatch(p.schema, cols, rows), nil
+}
+
+// reading is one field being read.
+type reading struct {
+	r    *Reader
+	ctx  context.Context // of the call that this lives in
+	from func(*column) source
+	rep  []uint16 // scratch
+	def  []uint16 // scratch
+	lim  *sink.Limit
+}
+
+func (rd *reading) top(n *node, spans []span) (arrow.ArrayData, error) {
+	if rd.r.footer.Version == V20 {
+		return rd.array20(n, spans)
+	}
+	return rd.array21(n, spans)
+}
+
+// eachPage calls fn for every page of c that holds rows of spans, with those rows counted from the page's first. Spans are
+// rising; they must lie in the column.
+func eachPage(c *column, spans []span, fn func(p *page, local []span) error) error {
+	i := 0 // first page that may hold the next span
+	var local []span
+	for len(spans) > 0 {
+		lo := spans[0].lo
+		for i < len(c.pages) && c.pages[i].first+c.pages[i].rows <= lo {
+			i++
+		}
+		if i == len(c.pages) {
+			return fault.Corruptf("row %d of %d in column %d", lo, c.rows, c.index)
+		}
+		p := &c.pages[i]
+		end := p.first + p.rows
+		local = local[:0]
+		for len(spans) > 0 && spans[0].lo < end {
+			s := spans[0]
+			local = append(local, span{s.lo - p.first, min(s.hi, end) - p.first})
+			if s.hi > end {
+				spans = slices.Concat([]span{{end, s.hi}}, spans[1:])
+				break
+			}
+			spans = spans[1:]
+		}
+		if err := fn(p, local); err != nil {
+			return fmt.Errorf("%s at %d: %w", p, p.offset(), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package file
+
+import (
+	"context"
+
+	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/storage"
+)
+
+// want is a run of bytes of one of a page's buffers.
+type want struct {
+	buf    int
+	lo, hi int64 // bytes from the start of the buffer
+}
+
+// source reads parts of pages. The bytes are valid until the next read of the same column.
+type source interface {
+	read(ctx context.Context, p *page, wants []want) ([][]byte, error)
+}
+
+// resolve checks wants against the page's buffers.
+func resolve(p *page, wants []want) ([]storage.Range, error) {
+	out := make([]storage.Range, len(wants))
+	for i, w := range wants {
+		b, err := p.buffer(w.buf)
+		if err != nil {
+			return nil, err
+		}
+		if w.lo < 0 || w.hi < w.lo || w.hi > b.Length {
+			return nil, fault.Corruptf("bytes %d to %d of page buffer %d of %d bytes", w.lo, w.hi, w.buf, b.Length)
+		}
+		out[i] = storage.Range{Offset: b.Offset + w.lo, Length: w.hi - w.lo}
+	}
+	return out, nil
+}
+
+// direct reads exactly what is asked, merging neighbours.
+type direct struct{ r *Reader }
+
+func (d direct) read(ctx context.Context, p *page, wants []want) ([][]byte, error) {
+	rs, err := resolve(p, wants)
+	if err != nil {
+		return nil, err
+	}
+	return storage.ReadRanges(ctx, d.r.obj, rs, d.r.opts.Coalesce)
+}
+
+// ahead serves the reads of a scan from a window of each buffer that runs ahead of it. It belongs to one column of one scan.
+type ahead struct {
+	r       *Reader
+	bytes   int64
+	windows map[int]*window // by buffer
+}
+
+// window is bytes of one buffer of one page.
+type window struct {
+	p    *page
+	from int64
+	b    []byte
+	mem  []byte // reused
+}
+
+func (a *ahead) read(ctx context.Context, p *page, wants []want) ([][]byte, error) {
+	rs, err := resolve(p, wants)
+	if err != nil {
+		return nil, err
+	}
+	// Several runs of one buffer in one read could push each other out of the window.
+	for i := range wants {
+		for j := range i {
+			if wants[i].buf == wants[j].buf {
+				return storage.ReadRanges(ctx, a.r.obj, rs, a.r.opts.Coalesce)
+			}
+		}
+	}
+	out := make([][]byte, len(wants))
+	for i, w := range wants {
+		if out[i], err = a.one(ctx, p, w, p.buffers[w.buf]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (a *ahead) one(ctx context.Context, p *page, w want, buf storage.Range) ([]byte, error) {
+	win := a.windows[w.buf]
+	if win == nil {
+		win = &window{}
+		a.windows[w.buf] = win
+	}
+	if win.p == p && w.lo >= win.from && w.hi <= win.from+int64(len(win.b)) {
+		return win.b[w.lo-win.from : w.hi-win.from], nil
+	}
+	n := min(max(w.hi-w.lo, a.bytes), buf.Length-w.lo)
+	if int64(cap(win.mem)) < n {
+		win.mem = make([]byte, n)
+	}
+	win.p, win.from, win.b = p, w.lo, win.mem[:n]
+	if err := a.r.obj.ReadRange(ctx, win.b, buf.Offset+w.lo); err != nil {
+		win.p = nil
+		return nil, err
+	}
+	return win.b[:w.hi-w.lo], nil
+}

@@ -1,0 +1,507 @@
+package file
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/internal/sink"
+	"github.com/hearthcache/hearth/lance/internal/values"
+	"github.com/hearthcache/hearth/lance/pb"
+	"github.com/hearthcache/hearth/lance/schema"
+)
+
+// array20 reads the rows of spans of a field of a version 2.0 file. For the item of a list, rows are items.
+func (rd *reading) array20(n *node, spans []span) (arrow.ArrayData, error) {
+	switch {
+	case isList(n.field):
+		return rd.list20(n, spans)
+	case n.field.LogicalType == "struct":
+		return rd.struct20(n, spans)
+	}
+	leaf, err := sink.New(n.field.Type, rd.lim)
+	if err != nil {
+		return nil, err
+	}
+	defer leaf.Release()
+	err = eachPage(n.col, spans, func(p *page, local []span) error {
+		leaf.Hint(leaf.Len() + bounded(p, local))
+		return rd.values20(p, p.array, local, leaf)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return leaf.Finish()
+}
+
+// bounded is how many values of the page are worth making room for: what is asked, unless that is out of proportion to the
+// bytes of the page, as only constants and long runs are.
+func bounded(p *page, local []span) int {
+	var bytes int64
+	for _, b := range p.buffers {
+		bytes += b.Length
+	}
+	return int(min(totalLen(local), 64*bytes+1024))
+}
+
+func isList(f *schema.Field) bool {
+	switch f.Type.ID() {
+	case arrow.LIST, arrow.LARGE_LIST, arrow.MAP:
+		return true
+	}
+	return false
+}
+
+// struct20 reads the members; version 2.0 has no null structs.
+func (rd *reading) struct20(n *node, spans []span) (arrow.ArrayData, error) {
+	rows := totalLen(spans)
+	children := make([]arrow.ArrayData, 0, len(n.children))
+	defer func() {
+		for _, c := range children {
+			c.Release()
+		}
+	}()
+	for _, cn := range n.children {
+		c, err := rd.array20(cn, spans)
+		if err != nil {
+			return nil, fmt.Errorf("field %q: %w", cn.field.Name, err)
+		}
+		children = append(children, c)
+		if int64(c.Len()) != rows {
+			return nil, fault.Corruptf("field %q has %d rows, its struct %d", cn.field.Name, c.Len(), rows)
+		}
+	}
+	err := eachPage(n.col, spans, func(p *page, _ []span) error {
+		if !p.array.Struct {
+			return fault.Corruptf("struct column without a struct header")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sink.Struct(n.field.Type, int(rows), nil, children), nil
+}
+
+// list20 reads offsets and then the items they name from the next column.
+func (rd *reading) list20(n *node, spans []span) (arrow.ArrayData, error) {
+	out := sink.NewList(n.field.Type, rd.lim)
+	defer out.Release()
+	var items []span
+	err := eachPage(n.col, spans, func(p *page, local []span) error {
+		l := p.array.List
+		if l == nil {
+			return fault.Unsupportedf("version 2.0 list column with another encoding than list")
+		}
+		for _, s := range local {
+			ends, first, err := rd.offsets20(p, l.Offsets, s, l.NullOffsetAdjustment)
+			if err != nil {
+				return err
+			}
+			start := first
+			for _, e := range ends {
+				if e.end < first || e.end > l.NumItems {
+					return fault.Corruptf("list ends at item %d of %d after %d", e.end, l.NumItems, first)
+				}
+				if err := out.Append(!e.null, int64(e.end-first)); err != nil {
+					return err
+				}
+				first = e.end
+			}
+			items = appendSpan(items, span{p.items + int64(start), p.items + int64(first)})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	child, err := rd.array20(n.children[0], items)
+	if err != nil {
+		return nil, fmt.Errorf("items: %w", err)
+	}
+	defer child.Release()
+	return out.Finish(child)
+}
+
+// appendSpan appends a span, merging it with the last when they touch.
+func appendSpan(spans []span, s span) []span {
+	if s.lo == s.hi {
+		return spans
+	}
+	if n := len(spans); n > 0 && spans[n-1].hi == s.lo {
+		spans[n-1].hi = s.hi
+		return spans
+	}
+	return append(spans, s)
+}
+
+// end20 is the end offset of a value, and whether it is null.
+type end20 struct {
+	end  uint64
+	null bool
+}
+
+// offsets20 reads the end offsets of the rows of s and the offset at which the first begins. A null row is stored as its end
+// plus adjust; 0 means that there are none.
+func (rd *reading) offsets20(p *page, e *pb.ArrayEncoding, s span, adjust uint64) ([]end20, uint64, error) {
+	f, err := plainFlat(e)
+	if err != nil {
+		return nil, 0, fmt.Errorf("offsets: %w", err)
+	}
+	size := int64(f.BitsPerValue / 8)
+	if size != 8 && size != 4 {
+		return nil, 0, fault.Unsupportedf("offsets of %d bits", f.BitsPerValue)
+	}
+	from := max(s.lo-1, 0)
+	b, err := rd.bytes20(p, f.Buffer, from*size, s.hi*size)
+	if err != nil {
+		return nil, 0, err
+	}
+	at := func(i int) (out end20) {
+		if size == 8 {
+			out.end = binary.LittleEndian.Uint64(b[8*i:])
+		} else {
+			out.end = uint64(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+		if adjust > 0 && out.end >= adjust {
+			out.end -= adjust
+			out.null = true
+		}
+		return out
+	}
+	var first uint64
+	skip := 0
+	if s.lo > 0 {
+		first, skip = at(0).end, 1
+	}
+	ends := make([]end20, s.len())
+	for i := range ends {
+		ends[i] = at(i + skip)
+	}
+	return ends, first, nil
+}
+
+// bytes20 reads part of a buffer of the page.
+func (rd *reading) bytes20(p *page, b pb.Buffer20, lo, hi int64) ([]byte, error) {
+	if b.Kind != 0 {
+		return nil, fault.Unsupportedf("version 2.0 buffer of kind %d", b.Kind)
+	}
+	out, err := rd.from(p.col).read(rd.ctx, p, []want{{int(b.Index), lo, hi}})
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// plainFlat is the flat encoding under e, which may say that there are no nulls.
+func plainFlat(e *pb.ArrayEncoding) (*pb.Flat20, error) {
+	if e != nil && e.Nullable != nil && e.Nullable.Validity == nil && !e.Nullable.AllNull {
+		e = e.Nullable.Values
+	}
+	if e == nil || e.Flat == nil {
+		return nil, fault.Unsupportedf("%s where flat values were expected", name20(e))
+	}
+	if e.Flat.Compression != "" {
+		return nil, fault.Unsupportedf("flat values with compression %q", e.Flat.Compression)
+	}
+	return e.Flat, nil
+}
+
+// values20 appends the rows of spans, counted from the page's first, with their validity.
+func (rd *reading) values20(p *page, e *pb.ArrayEncoding, spans []span, leaf sink.Leaf) error {
+	rows := int(totalLen(spans))
+	switch {
+	case e == nil:
+		return fault.Corruptf("no array encoding")
+	case e.Nullable != nil:
+		return rd.nullable20(p, e.Nullable, spans, leaf)
+	case e.Flat != nil:
+		if err := rd.flat20(p, e.Flat, spans, leaf); err != nil {
+			return err
+		}
+		return leaf.Valid().AppendRun(true, rows)
+	case e.FixedSizeList != nil:
+		inner, valid := unwrap(leaf)
+		l, ok := inner.(*sink.FixedList)
+		if !ok || uint32(l.Dim()) != e.FixedSizeList.Dimension {
+			return fault.Corruptf("fixed_size_list of %d in a column of another type", e.FixedSizeList.Dimension)
+		}
+		items := make([]span, len(spans))
+		for i, s := range spans {
+			if s.hi > math.MaxInt64/int64(l.Dim()) {
+				return fault.Corruptf("%d lists of %d items", s.hi, l.Dim())
+			}
+			items[i] = span{s.lo * int64(l.Dim()), s.hi * int64(l.Dim())}
+		}
+		if err := rd.values20(p, e.FixedSizeList.Items, items, l.Items()); err != nil {
+			return err
+		}
+		return valid.AppendRun(true, rows)
+	case e.Binary != nil:
+		return rd.binary20(p, e.Binary, spans, leaf)
+	case e.Dictionary != nil:
+		return rd.dictionary20(p, e.Dictionary, spans, leaf)
+	case e.FSST != nil:
+		return rd.fsst20(p, e.FSST, spans, leaf)
+	case e.FixedSizeBinary != nil:
+		f, err := plainFlat(e.FixedSizeBinary.Bytes)
+		if err != nil {
+			return err
+		}
+		wide := *f
+		wide.BitsPerValue = 8 * uint64(e.FixedSizeBinary.Width)
+		if f.BitsPerValue != 8 {
+			return fault.Corruptf("fixed_size_binary over values of %d bits", f.BitsPerValue)
+		}
+		if err := rd.flat20(p, &wide, spans, leaf); err != nil {
+			return err
+		}
+		return leaf.Valid().AppendRun(true, rows)
+	}
+	return fault.Unsupportedf("version 2.0 encoding %s", name20(e))
+}
+
+// name20 is the name of an encoding, for messages.
+func name20(e *pb.ArrayEncoding) string {
+	switch {
+	case e == nil:
+		return "none"
+	case e.Flat != nil:
+		return "flat"
+	case e.Nullable != nil:
+		return "nullable"
+	case e.FixedSizeList != nil:
+		return "fixed_size_list"
+	case e.List != nil:
+		return "list"
+	case e.Struct:
+		return "struct"
+	case e.Binary != nil:
+		return "binary"
+	case e.Dictionary != nil:
+		return "dictionary"
+	case e.FSST != nil:
+		return "fsst"
+	case e.PackedStruct != nil:
+		return "packed_struct"
+	case e.Bitpacked != nil:
+		return "bitpacked"
+	case e.FixedSizeBinary != nil:
+		return "fixed_size_binary"
+	case e.BitpackedNonNeg != nil:
+		return "bitpacked_for_non_neg"
+	case e.HasConstant:
+		return "constant"
+	}
+	return fmt.Sprintf("unknown(%d)", e.Other)
+}
+
+func (rd *reading) nullable20(p *page, e *pb.Nullable20, spans []span, leaf sink.Leaf) error {
+	rows := int(totalLen(spans))
+	switch {
+	case e.AllNull:
+		if err := leaf.AppendEmpty(rows); err != nil {
+			return err
+		}
+		return leaf.Valid().AppendRun(false, rows)
+	case e.Validity == nil:
+		return rd.values20(p, e.Values, spans, leaf)
+	}
+	f, err := plainFlat(e.Validity)
+	if err != nil {
+		return fmt.Errorf("validity: %w", err)
+	}
+	if f.BitsPerValue != 1 {
+		return fault.Corruptf("validity of %d bits", f.BitsPerValue)
+	}
+	bits, err := rd.bits20(p, f, spans)
+	if err != nil {
+		return err
+	}
+	for i, s := range spans {
+		if err := leaf.Valid().AppendBits(bits[i], int(s.lo%8), int(s.len())); err != nil {
+			return err
+		}
+	}
+	// The values say nothing about validity any more.
+	inner := e.Values
+	if inner != nil && inner.Nullable != nil {
+		return fault.Unsupportedf("nullable inside nullable")
+	}
+	return rd.values20(p, inner, spans, novalid{leaf})
+}
+
+// novalid hides the validity of a leaf from what appends its values.
+type novalid struct{ sink.Leaf }
+
+func (novalid) Valid() *sink.Validity { return nil }
+
+// unwrap returns the leaf itself, and where its validity goes: nowhere when that is known already.
+func unwrap(leaf sink.Leaf) (sink.Leaf, *sink.Validity) {
+	if nv, ok := leaf.(novalid); ok {
+		return nv.Leaf, nil
+	}
+	return leaf, leaf.Valid()
+}
+
+// bits20 reads the bytes that hold the bits of each span; the first bit of a span is bit lo%8.
+func (rd *reading) bits20(p *page, f *pb.Flat20, spans []span) ([][]byte, error) {
+	if f.Buffer.Kind != 0 {
+		return nil, fault.Unsupportedf("version 2.0 buffer of kind %d", f.Buffer.Kind)
+	}
+	wants := make([]want, len(spans))
+	for i, s := range spans {
+		wants[i] = want{int(f.Buffer.Index), s.lo / 8, (s.hi + 7) / 8}
+	}
+	return rd.from(p.col).read(rd.ctx, p, wants)
+}
+
+// flat20 appends values of a fixed number of bits.
+func (rd *reading) flat20(p *page, f *pb.Flat20, spans []span, leaf sink.Leaf) error {
+	leaf, _ = unwrap(leaf)
+	if f.Compression != "" {
+		return fault.Unsupportedf("flat values with compression %q", f.Compression)
+	}
+	switch leaf := leaf.(type) {
+	case *sink.Bits:
+		if f.BitsPerValue != 1 {
+			return fault.Corruptf("flat values of %d bits in a column of booleans", f.BitsPerValue)
+		}
+		bits, err := rd.bits20(p, f, spans)
+		if err != nil {
+			return err
+		}
+		for i, s := range spans {
+			if err := leaf.AppendBits(bits[i], int(s.lo%8), int(s.len())); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *sink.Fixed:
+		w := int64(leaf.Width())
+		if f.BitsPerValue != uint64(8*w) {
+			return fault.Corruptf("flat values of %d bits in a column of %d bits", f.BitsPerValue, 8*w)
+		}
+		if f.Buffer.Kind != 0 {
+			return fault.Unsupportedf("version 2.0 buffer of kind %d", f.Buffer.Kind)
+		}
+		wants := make([]want, len(spans))
+		for i, s := range spans {
+			if s.hi > math.MaxInt64/max(w, 1) {
+				return fault.Corruptf("%d values of %d bytes", s.hi, w)
+			}
+			wants[i] = want{int(f.Buffer.Index), s.lo * w, s.hi * w}
+		}
+		bufs, err := rd.from(p.col).read(rd.ctx, p, wants)
+		if err != nil {
+			return err
+		}
+		for _, b := range bufs {
+			if err := leaf.Append(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fault.Corruptf("flat values of %d bits in a column of another kind", f.BitsPerValue)
+}
+
+// binary20 appends values of varying length. Null rows are marked in their offsets.
+func (rd *reading) binary20(p *page, e *pb.Binary20, spans []span, leaf sink.Leaf) error {
+	leaf, valid := unwrap(leaf)
+	v, ok := leaf.(*sink.Var)
+	if !ok {
+		return fault.Corruptf("binary values in a column of another kind")
+	}
+	f, err := plainFlat(e.Bytes)
+	if err != nil {
+		return fmt.Errorf("bytes: %w", err)
+	}
+	if f.BitsPerValue != 8 {
+		return fault.Corruptf("bytes of %d bits", f.BitsPerValue)
+	}
+	for _, s := range spans {
+		ends, first, err := rd.offsets20(p, e.Indices, s, e.NullAdjustment)
+		if err != nil {
+			return err
+		}
+		last := first
+		for _, x := range ends {
+			if x.end < last || x.end > math.MaxInt64 {
+				return fault.Corruptf("value ends at %d after %d", x.end, last)
+			}
+			last = x.end
+		}
+		data, err := rd.bytes20(p, f.Buffer, int64(first), int64(last))
+		if err != nil {
+			return err
+		}
+		offs := make([]uint64, len(ends))
+		for i, x := range ends {
+			offs[i] = x.end - first
+		}
+		if err := v.AppendSlices64(data, 0, offs); err != nil {
+			return err
+		}
+		for i := 0; i < len(ends); {
+			j := i
+			for j < len(ends) && ends[j].null == ends[i].null {
+				j++
+			}
+			if err := valid.AppendRun(!ends[i].null, j-i); err != nil {
+				return err
+			}
+			i = j
+		}
+	}
+	return nil
+}
+
+// fsst20 decodes binary values that were compressed one by one.
+func (rd *reading) fsst20(p *page, e *pb.FSST20, spans []span, leaf sink.Leaf) error {
+	leaf, valid := unwrap(leaf)
+	v, ok := leaf.(*sink.Var)
+	if !ok {
+		return fault.Corruptf("fsst values in a column of another kind")
+	}
+	t, err := values.Table(&pb.FSSTEncoding{SymbolTable: e.SymbolTable})
+	if err != nil {
+		return err
+	}
+	tmp, err := sink.New(arrow.BinaryTypes.LargeBinary, rd.lim)
+	if err != nil {
+		return err
+	}
+	defer tmp.Release()
+	if err := rd.values20(p, e.Binary, spans, tmp); err != nil {
+		return err
+	}
+	data, err := tmp.Finish()
+	if err != nil {
+		return err
+	}
+	defer data.Release()
+	in := array.NewLargeBinaryData(data)
+	defer in.Release()
+	for i := range in.Len() {
+		switch {
+		case in.IsNull(i):
+			err = v.AppendEmpty(1)
+		case t.On():
+			err = values.AppendFSST(v, t, in.Value(i))
+		default:
+			err = v.Append(in.Value(i))
+		}
+		if err == nil {
+			err = valid.AppendRun(in.IsValid(i), 1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

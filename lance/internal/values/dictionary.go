@@ -1,0 +1,158 @@
+package values
+
+import (
+	"github.com/hearthcache/hearth/lance/internal/bitpack"
+	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/internal/fsst"
+	"github.com/hearthcache/hearth/lance/internal/sink"
+	"github.com/hearthcache/hearth/lance/pb"
+)
+
+// Dictionary is the decoded items of a page's dictionary. It is immutable and holds its own memory or that of the block.
+type Dictionary struct {
+	n     int
+	width int // bytes of an item; 0 for items of varying length
+	fixed []byte
+	vars  varView
+	table *fsst.Table
+}
+
+// NewDictionary decodes the n items of a dictionary block for the type of leaf.
+func NewDictionary(e *pb.CompressiveEncoding, b []byte, n uint64, leaf sink.Leaf) (*Dictionary, error) {
+	// Every item takes at least a bit of what it is decoded from, which expands at most as LZ4 and runs can.
+	if n > 1<<31 || n > uint64(len(b))*8*maxZstdRatio {
+		return nil, fault.Corruptf("dictionary of %d items in %d bytes", n, len(b))
+	}
+	d := &Dictionary{n: int(n)}
+	var err error
+	switch leaf := leaf.(type) {
+	case *sink.Fixed:
+		d.width = leaf.Width()
+		d.fixed, err = fixedBlock(e, b, d.n, d.width*8)
+	case *sink.Var:
+		if e != nil && e.FSST != nil {
+			if d.table, err = Table(e.FSST); err != nil {
+				return nil, err
+			}
+			if !d.table.On() {
+				d.table = nil
+			}
+			e = e.FSST.Values
+		}
+		d.vars, err = varBlock(e, b, d.n)
+	default:
+		return nil, fault.Unsupportedf("dictionary of this type")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// dictDecoder appends the items that a page's indices name.
+type dictDecoder struct {
+	in   fixed
+	bits int
+	dict *Dictionary
+	leaf sink.Leaf
+	idx  []uint32
+}
+
+// NewDictDecoder returns a decoder of indices into d.
+func NewDictDecoder(e *pb.CompressiveEncoding, d *Dictionary, leaf sink.Leaf) (Decoder, error) {
+	if f, ok := leaf.(*sink.Fixed); ok && f.Width() != d.width {
+		return nil, fault.Corruptf("dictionary of %d-byte items in a column of %d", d.width, f.Width())
+	}
+	bits := indexBits(e)
+	in, err := newFixed(e, bits)
+	if err != nil {
+		return nil, err
+	}
+	return &dictDecoder{in: in, bits: bits, dict: d, leaf: leaf}, nil
+}
+
+// indexBits is the number of bits of the values of an encoding.
+func indexBits(e *pb.CompressiveEncoding) int {
+	var bits uint64
+	switch {
+	case e == nil:
+	case e.Flat != nil:
+		bits = e.Flat.BitsPerValue
+	case e.InlineBitpack != nil:
+		bits = e.InlineBitpack.UncompressedBits
+	case e.RLE != nil:
+		return indexBits(e.RLE.Values)
+	case e.General != nil:
+		return indexBits(e.General.Values)
+	}
+	switch bits {
+	case 8, 16, 32, 64:
+		return int(bits)
+	}
+	return 32
+}
+
+func (d *dictDecoder) Buffers() int { return d.in.buffers() }
+
+func (d *dictDecoder) Load(bufs [][]byte, n int) error {
+	b, err := d.in.load(bufs, n)
+	if err != nil {
+		return err
+	}
+	if cap(d.idx) < n {
+		d.idx = make([]uint32, n)
+	}
+	d.idx = d.idx[:n]
+	switch d.bits {
+	case 8:
+		return indices(d.idx, bitpack.Words[uint8](b), d.dict.n)
+	case 16:
+		return indices(d.idx, bitpack.Words[uint16](b), d.dict.n)
+	case 32:
+		return indices(d.idx, bitpack.Words[uint32](b), d.dict.n)
+	default:
+		return indices(d.idx, bitpack.Words[uint64](b), d.dict.n)
+	}
+}
+
+func indices[T bitpack.Word](dst []uint32, src []T, items int) error {
+	if len(src) < len(dst) {
+		return fault.Corruptf("dictionary: %d indices, want %d", len(src), len(dst))
+	}
+	for i := range dst {
+		v := src[i]
+		if uint64(v) >= uint64(items) {
+			return fault.Corruptf("dictionary: index %d of %d items", v, items)
+		}
+		dst[i] = uint32(v)
+	}
+	return nil
+}
+
+func (d *dictDecoder) Append(a, b int) error {
+	switch leaf := d.leaf.(type) {
+	case *sink.Fixed:
+		dst, err := leaf.Grow(b - a)
+		if err != nil {
+			return err
+		}
+		w := d.dict.width
+		for i, k := range d.idx[a:b] {
+			copy(dst[i*w:(i+1)*w], d.dict.fixed[int(k)*w:(int(k)+1)*w])
+		}
+	case *sink.Var:
+		for _, k := range d.idx[a:b] {
+			v := d.dict.vars.at(int(k))
+			var err error
+			if d.dict.table != nil {
+				err = AppendFSST(leaf, d.dict.table, v)
+			} else {
+				err = leaf.Append(v)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package values
+
+import (
+	"encoding/binary"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+
+	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/pb"
+)
+
+// zstdMagic begins a bare Zstandard frame.
+const zstdMagic = 0xfd2fb528
+
+// general decompresses whole buffers. It keeps its output for the next call.
+type general struct {
+	scheme pb.CompressionScheme
+	out    []byte
+}
+
+func newGeneral(e *pb.GeneralEncoding) (*general, error) {
+	switch e.Compression.Scheme {
+	case pb.CompressionLZ4, pb.CompressionZSTD:
+		return &general{scheme: e.Compression.Scheme}, nil
+	}
+	return nil, fault.Unsupportedf("compression scheme %d", e.Compression.Scheme)
+}
+
+// decompress returns the bytes of b, which may be at most limit long; limit < 0 means that only the ratio to the input is
+// bounded. The result is valid until the next call.
+func (g *general) decompress(b []byte, limit int) ([]byte, error) {
+	switch g.scheme {
+	case pb.CompressionLZ4:
+		return g.lz4(b, limit)
+	case pb.CompressionZSTD:
+		return g.zstd(b, limit)
+	}
+	return nil, fault.Unsupportedf("compression scheme %d", g.scheme)
+}
+
+// lz4 is a u32 of the uncompressed size, then one raw block.
+func (g *general) lz4(b []byte, limit int) ([]byte, error) {
+	if len(b) < 4 {
+		return nil, fault.Corruptf("lz4: block of %d bytes", len(b))
+	}
+	size := int64(binary.LittleEndian.Uint32(b))
+	// A block cannot expand more than 255 times.
+	if size > 255*int64(len(b)) || (limit >= 0 && size > int64(limit)) {
+		return nil, fault.Corruptf("lz4: %d bytes from %d", size, len(b))
+	}
+	if int64(cap(g.out)) < size {
+		g.out = make([]byte, size)
+	}
+	g.out = g.out[:size]
+	if size == 0 {
+		return g.out, nil
+	}
+	n, err := lz4.UncompressBlock(b[4:], g.out)
+	if err != nil {
+		return nil, fault.Corruptf("lz4: %w", err)
+	}
+	if int64(n) != size {
+		return nil, fault.Corruptf("lz4: %d bytes, want %d", n, size)
+	}
+	return g.out, nil
+}
+
+// maxZstdRatio bounds what a frame may grow to when nothing else is known.
+const maxZstdRatio = 1 << 12
+
+// zstd is a u64 of the uncompressed size, then one frame; older files have the frame alone.
+func (g *general) zstd(b []byte, limit int) ([]byte, error) {
+	if len(b) < 4 {
+		return nil, fault.Corruptf("zstd: block of %d bytes", len(b))
+	}
+	if limit < 0 {
+		limit = len(b) * maxZstdRatio
+	}
+	size := int64(-1)
+	if binary.LittleEndian.Uint32(b) != zstdMagic {
+		if len(b) < 8 {
+			return nil, fault.Corruptf("zstd: block of %d bytes", len(b))
+		}
+		u := binary.LittleEndian.Uint64(b)
+		if u > uint64(limit) {
+			return nil, fault.Corruptf("zstd: %d bytes from %d", u, len(b))
+		}
+		size = int64(u)
+		b = b[8:]
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(max(limit, 1<<10))))
+	if err != nil {
+		return nil, fault.Corruptf("zstd: %w", err)
+	}
+	defer dec.Close()
+	g.out, err = dec.DecodeAll(b, g.out[:0])
+	if err != nil {
+		return nil, fault.Corruptf("zstd: %w", err)
+	}
+	if size >= 0 && int64(len(g.out)) != size {
+		return nil, fault.Corruptf("zstd: %d bytes, want %d", len(g.out), size)
+	}
+	return g.out, nil
+}

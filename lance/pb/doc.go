@@ -1,0 +1,13 @@
+// Package pb decodes the protobuf messages of Lance files and tables.
+//
+// The messages are plain structs, one function each, read field by field with protowire: only what a reader needs, by
+// field number. Unknown fields are skipped; where a message may be written again (manifests and what they hold) their
+// raw bytes are kept in an Unknown field. Every message is checked against the bytes that are there, nesting is limited,
+// and no length is trusted: memory used is proportional to the input.
+//
+// Byte fields and Unknown alias the input, which must not be changed afterwards. Decoded messages are not written to and
+// may be shared.
+//
+// Errors wrap [ErrMalformed] (the bytes are no such message) and say the message and the field. The caller adds object
+// and offset.
+package pb

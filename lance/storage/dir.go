@@ -1,0 +1,141 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Dir is a Store over a directory of the local file system. Paths cannot leave it, not even through symbolic links.
+type Dir struct {
+	root *os.Root
+}
+
+// NewDir opens the directory name. The caller closes the Dir after the objects opened from it.
+func NewDir(name string) (*Dir, error) {
+	root, err := os.OpenRoot(name)
+	if err != nil {
+		return nil, fmt.Errorf("storage: open directory: %w", err)
+	}
+	return &Dir{root: root}, nil
+}
+
+// Close releases the directory.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// Open implements Store.
+func (d *Dir) Open(ctx context.Context, name string) (Object, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := CheckPath(name); err != nil {
+		return nil, err
+	}
+	f, err := d.root.Open(name)
+	if err != nil {
+		return nil, wrapOS("open", name, err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%w: not a regular file", ErrNotFound)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, wrapOS("open", name, err)
+	}
+	return &file{f: f, path: name, size: st.Size()}, nil
+}
+
+// List implements Store.
+func (d *Dir) List(ctx context.Context, folder string) ([]Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := CheckPath(folder); err != nil {
+		return nil, err
+	}
+	name := folder
+	if name == "" {
+		name = "."
+	}
+	f, err := d.root.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, wrapOS("list", folder, err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil {
+		return nil, wrapOS("list", folder, err)
+	} else if !st.IsDir() {
+		return nil, nil
+	}
+	des, err := f.ReadDir(-1)
+	if err != nil {
+		return nil, wrapOS("list", folder, err)
+	}
+	entries := make([]Entry, 0, len(des))
+	for _, de := range des {
+		e := Entry{Path: path.Join(folder, de.Name()), Dir: de.IsDir()}
+		if !e.Dir {
+			info, err := de.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // removed since the listing
+			}
+			if err != nil {
+				return nil, wrapOS("list", folder, err)
+			}
+			e.Size = info.Size()
+		}
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	return entries, nil
+}
+
+// file is an Object over an open file.
+type file struct {
+	f     *os.File
+	path  string
+	size  int64
+	close sync.Once
+}
+
+func (o *file) Path() string { return o.path }
+func (o *file) Size() int64  { return o.size }
+
+func (o *file) ReadRange(ctx context.Context, p []byte, off int64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := checkRange(o, off, int64(len(p))); err != nil {
+		return err
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	if _, err := o.f.ReadAt(p, off); err != nil {
+		return fmt.Errorf("storage: read %d bytes at %d of %s: %w", len(p), off, o.path, err)
+	}
+	return nil
+}
+
+func (o *file) Close() error {
+	var err error
+	o.close.Do(func() { err = o.f.Close() })
+	return err
+}
+
+func wrapOS(op, name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("storage: %s %s: %w", op, name, ErrNotFound)
+	}
+	return fmt.Errorf("storage: %s %s: %w", op, name, err)
+}
