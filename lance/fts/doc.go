@@ -1,0 +1,31 @@
+// Package fts reads the full-text indexes of Lance tables and searches them as LanceDB 0.39 does: same documents, same
+// scores.
+//
+// An [Index] consists of partitions, each with a dictionary, the documents and the posting lists of the terms:
+//
+//	metadata.lance           how the text was cut into terms, which partitions there are
+//	part_{P}_tokens.lance    term -> number            (package fst)
+//	part_{P}_docs.lance      document -> row, length
+//	part_{P}_invert.lance    number -> posting list    (package postings)
+//
+// The form in a generation (files of version 2.0, one partition) and the form in a base table (files of the table's
+// version, any number of partitions) are read alike. [Open] decodes the first three kinds of files and, unless they are
+// large, the posting lists.
+//
+// A [Query] is a [Match], a [Phrase], a [Boolean] or a [Boost]. [Index.Search] turns its text into terms with the
+// analyzer of the index (package analyzer), scores documents by BM25 and returns the best. Scores rest on figures of
+// the whole index: how many documents there are, how long, how many hold a term. With [SearchOptions.Stats] they
+// rest on other figures, such as the sum over several indexes, see [Stats]; without, scores of different indexes do not
+// compare. Rows that a filter hides do not take places of others in the result.
+//
+// An Index never changes and any number of goroutines may search it; it holds memory of its own, see
+// [Index.SizeBytes], and, if posting lists are read on demand, open files until [Index.Close].
+//
+// Errors: [ErrCorrupt] for bytes that contradict themselves, [ErrUnsupported] (also the analyzer's) for indexes of a
+// kind that is not read, with its name, and [ErrQuery] for queries that make no sense here. A damaged index is never a
+// panic, and costs no more memory than its files account for.
+//
+// Not covered: fuzzy matching and its expansion limits, posting blocks of 256 documents (format version 3), formats
+// before version 2, JSON documents, list columns with a document per element, and writing. Searching several columns at
+// once is a search in each index; the best score of a row is the row's.
+package fts
