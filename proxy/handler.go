@@ -1,0 +1,181 @@
+// Package proxy is Hearth's S3 surface: an http.Handler that S3 clients use as their
+// endpoint.
+//
+// Everything an S3 client sends passes through to the origin, signed anew. What is
+// understood is served better:
+//
+//	request ── target (bucket, key, exactly as sent)
+//	   ├─ authenticate (SigV4 against Hearth's keys), authorize (scopes)
+//	   ├─ GET, HEAD of an object ───────── object service: facts and pages
+//	   ├─ ListObjectsV2 below a published generation ── its inventory
+//	   ├─ writes ── body verified and decoded, streamed on; caches invalidated
+//	   └─ anything else ────────────────── forwarded as it is, never cached
+//
+// Answers say where they came from in X-Hearth-Cache and Server-Timing. Errors are S3
+// XML. An answer that cannot be completed breaks the connection: a client never takes
+// a short body for a whole one.
+//
+// The package holds no state of its own besides counters; the object service
+// (proxy/object) does.
+package proxy
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hearthcache/hearth/internal/sigv4"
+	"github.com/hearthcache/hearth/proxy/object"
+)
+
+// Options configure a [Handler].
+type Options struct {
+	// Verifier authenticates requests; nil lets everybody in, which is for loopback
+	// listeners only.
+	Verifier Verifier
+	// Scopes authorize them; nil allows everything.
+	Scopes Scopes
+	// Domains are host suffixes under which the first label of the Host header is the
+	// bucket, in lower case, without port.
+	Domains []string
+	// Allowed restricts buckets; nil allows all.
+	Allowed func(bucket string) bool
+	// Logger; nil discards.
+	Logger *slog.Logger
+	// Registerer receives the metrics; nil keeps them unregistered.
+	Registerer prometheus.Registerer
+}
+
+// A Handler serves the S3 API. It is safe for concurrent use.
+type Handler struct {
+	objects  *object.Service
+	verifier Verifier
+	scopes   Scopes
+	domains  []string
+	allowed  func(string) bool
+	log      *slog.Logger
+	metrics  *metrics
+	router   chi.Router
+
+	requests atomic.Uint64 // numbers request ids
+	idPrefix string
+}
+
+// New returns a handler over objects, which it does not close.
+func New(objects *object.Service, o Options) *Handler {
+	h := &Handler{
+		objects: objects, verifier: o.Verifier, scopes: o.Scopes, domains: o.Domains, allowed: o.Allowed,
+		log: o.Logger, metrics: newMetrics(o.Registerer),
+		idPrefix: strconv.FormatInt(time.Now().UnixNano(), 36),
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	r := chi.NewRouter()
+	r.Handle("/*", http.HandlerFunc(h.serve))
+	r.NotFound(h.serve) // a target outside "/*", such as "*" or the absolute form
+	r.MethodNotAllowed(h.serve)
+	h.router = r
+	return h
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.router.ServeHTTP(w, r) }
+
+const requestIDHeader = "x-amz-request-id"
+
+var bypassed = []string{string(object.Bypass)}
+
+// serve answers one request.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	cw := &countingWriter{ResponseWriter: w}
+	w.Header()[requestIDHeader] = []string{h.requestID()}
+	done := h.metrics.begin()
+	defer func() { done(r.Method, cw.status, cw.bytes, time.Since(start)) }()
+
+	t, err := parseTarget(r, h.domains)
+	if err != nil {
+		code := "InvalidURI"
+		if err == errBucket {
+			code = "InvalidBucketName"
+		}
+		h.fail(cw, r, failure(http.StatusBadRequest, code, err.Error()))
+		return
+	}
+	q := &call{target: t, start: start}
+	if q.identity, err = h.authenticate(r); err != nil {
+		h.metrics.refused.Inc()
+		h.failWith(cw, r, err)
+		return
+	}
+	if t.Bucket != "" && h.allowed != nil && !h.allowed(t.Bucket) {
+		h.fail(cw, r, failure(http.StatusForbidden, "AccessDenied", "This Hearth does not serve the bucket."))
+		return
+	}
+	h.route(cw, r, q)
+}
+
+// A call is one request being answered.
+type call struct {
+	target
+	identity *sigv4.Identity
+	start    time.Time
+}
+
+// route sends an authenticated request to its handler, which authorizes it.
+func (h *Handler) route(w http.ResponseWriter, r *http.Request, q *call) {
+	read := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case read && q.Key != "":
+		h.read(w, r, q)
+	case read && q.Bucket != "" && r.Method == http.MethodGet && isList(q.Query):
+		h.list(w, r, q)
+	case q.Bucket == "" && q.Key == "" && r.Method == http.MethodGet:
+		h.listBuckets(w, r, q)
+	case read:
+		h.describe(w, r, q)
+	case r.Method == http.MethodPost && q.Key == "" && q.Query.Has("delete"):
+		h.deleteObjects(w, r, q)
+	default:
+		h.write(w, r, q)
+	}
+}
+
+func (h *Handler) requestID() string {
+	var buf [32]byte
+	b := append(buf[:0], h.idPrefix...)
+	b = append(b, '-')
+	return string(strconv.AppendUint(b, h.requests.Add(1), 36))
+}
+
+// countingWriter remembers what was answered, for metrics.
+type countingWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *countingWriter) WriteHeader(status int) {
+	if status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,220 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/hearthcache/hearth/internal/origin"
+	"github.com/hearthcache/hearth/pagecache"
+	"github.com/hearthcache/hearth/proxy/facts"
+)
+
+// An expectation is what an inventory says an object must be.
+type expectation struct {
+	etag  string
+	size  int64
+	given bool
+}
+
+func (e expectation) met(f *facts.Facts) bool {
+	return !e.given || (sameTag(e.etag, f.ETag) && e.size == f.Size)
+}
+
+// flights joins those who learn the same immutable object at the same time. The
+// zero value is ready for use.
+type flights struct {
+	mu      sync.Mutex
+	running map[[2]string]chan struct{} // closed when the leader is done. Guarded by mu
+}
+
+// join makes the caller the leader of a flight (done is not nil) or gives it the
+// flight to wait for.
+func (f *flights) join(bucket, key string) (wait <-chan struct{}, done func()) {
+	name := [2]string{bucket, key}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if running, ok := f.running[name]; ok {
+		return running, nil
+	}
+	if f.running == nil {
+		f.running = make(map[[2]string]chan struct{})
+	}
+	ended := make(chan struct{})
+	f.running[name] = ended
+	return nil, func() {
+		f.mu.Lock()
+		delete(f.running, name)
+		f.mu.Unlock()
+		close(ended)
+	}
+}
+
+// learnShared learns an immutable object. Of many at once one asks the origin; the
+// others wait for its facts and join its fill. If it fails, each of them asks for
+// itself: an error is nobody else's, least of all a 404 from before the object was
+// written.
+func (s *Service) learnShared(ctx context.Context, q Request, want expectation) (*Object, error) {
+	since := s.epochs.Now()
+	wait, done := s.learning.join(q.Bucket, q.Key)
+	if done != nil {
+		defer done()
+		return s.learn(ctx, q, want, since)
+	}
+	select {
+	case <-wait:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	since = s.epochs.Now()
+	if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) && (!q.Checksums || f.ChecksumsKnown) {
+		return s.open(ctx, q, f, since, nil, Hit)
+	}
+	return s.learn(ctx, q, want, since)
+}
+
+// learn asks the origin for facts and, in the same request, the first bytes that q
+// needs, rounded out to pages. since is an epoch taken before.
+func (s *Service) learn(ctx context.Context, q Request, want expectation, since uint64) (*Object, error) {
+	if q.DescribeOnly || q.Conditions.Any() {
+		f, err := s.head(ctx, q.Bucket, q.Key, since)
+		if err != nil {
+			return nil, err
+		}
+		if !want.met(&f) {
+			return nil, mismatch(q, want, &f)
+		}
+		return s.open(ctx, q, f, since, nil, Miss)
+	}
+	f, opened, err := s.fetch(ctx, q, want, since, pagecache.Demand)
+	if errors.Is(err, origin.ErrRange) && q.Range.Kind == RangeAll {
+		// An empty object has no first byte to ask for.
+		f, err = s.head(ctx, q.Bucket, q.Key, since)
+		if err == nil && f.Size > 0 {
+			return nil, fmt.Errorf("%w: %s/%s grew while being read", ErrChanged, q.Bucket, q.Key)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.open(ctx, q, f, since, opened, Miss)
+}
+
+func mismatch(q Request, want expectation, f *facts.Facts) error {
+	return fmt.Errorf("%w: %s/%s is %s, %d bytes, published as %s, %d bytes",
+		ErrChanged, q.Bucket, q.Key, f.ETag, f.Size, want.etag, want.size)
+}
+
+// fetch opens the first run that q needs and remembers the facts it brings. The
+// caller owns the opened body, which holds a slot of the scheduler until it ends.
+func (s *Service) fetch(
+	ctx context.Context, q Request, want expectation, since uint64, priority pagecache.Priority,
+) (facts.Facts, *pagecache.Opened, error) {
+	slot, err := s.scheduler.Acquire(ctx, priority)
+	if err != nil {
+		return facts.Facts{}, nil, err
+	}
+	request := origin.GetRequest{Bucket: q.Bucket, Key: q.Key, Range: s.firstRun(q), WantSize: -1}
+	if q.Checksums {
+		request.Header = http.Header{"x-amz-checksum-mode": {"ENABLED"}}
+	}
+	if want.given {
+		request.IfMatch, request.WantSize = want.etag, want.size
+	}
+	// The body outlives this request if others join its fill, so the fill decides when
+	// it ends, by closing it.
+	bodyCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	o, err := s.origin.Get(bodyCtx, request)
+	stop()
+	if err != nil {
+		cancel()
+		slot.Release()
+		if ctx.Err() != nil {
+			return facts.Facts{}, nil, context.Cause(ctx)
+		}
+		if want.given && gone(err) {
+			return facts.Facts{}, nil, fmt.Errorf("%w: %w", ErrChanged, err)
+		}
+		return facts.Facts{}, nil, err
+	}
+	f := facts.FromHeader(o.Header, o.Size, q.Checksums && o.Status == http.StatusOK, s.now())
+	if f.Strong() {
+		s.remember(since, q.Bucket, q.Key, f)
+	}
+	body := io.ReadCloser(&opening{body: changedBody{o.Body}, cancel: cancel, slot: slot})
+	length := o.Length
+	if length > s.runBytes {
+		// A whole object asked for because of its checksum: the rest comes as runs.
+		body, length = limited{io.LimitReader(body, s.runBytes), body}, s.runBytes
+	}
+	return f, &pagecache.Opened{Off: o.Offset, Length: length, Body: body}, nil
+}
+
+// firstRun widens the range of q to whole pages, at most one run.
+func (s *Service) firstRun(q Request) origin.Range {
+	switch q.Range.Kind {
+	case RangeSuffix:
+		// The start is not known to lie on a page: ask for one page more, so that every
+		// page the suffix touches is complete.
+		if n := q.Range.First; n > 0 && n <= s.runBytes-s.pageBytes {
+			return origin.Suffix(n + s.pageBytes - 1)
+		}
+		return originRange(q.Range)
+	case RangeAll:
+		if q.Checksums {
+			return origin.All() // answers to ranges carry no checksum
+		}
+		return origin.Closed(0, s.runBytes)
+	default:
+		first := q.Range.First - q.Range.First%s.pageBytes
+		n := s.runBytes
+		if q.Range.Kind == RangeClosed {
+			// Offsets near the largest int64 are legal to ask for: no sum may overflow.
+			if span := q.Range.Last - first; span < n {
+				n = (span/s.pageBytes + 1) * s.pageBytes
+			}
+		}
+		return origin.Closed(first, n)
+	}
+}
+
+// opening is a body whose request ends, and whose slot is given back, when it is
+// closed.
+type opening struct {
+	body   io.ReadCloser
+	cancel context.CancelFunc
+	slot   *pagecache.Slot
+}
+
+func (o *opening) Read(p []byte) (int, error) { return o.body.Read(p) }
+
+// Close may be called while a Read is under way: ending the request first makes that
+// Read return, which closing alone would wait for.
+func (o *opening) Close() error {
+	o.cancel()
+	err := o.body.Close()
+	o.slot.Release()
+	return err
+}
+
+// limited reads only the beginning of a body.
+type limited struct {
+	io.Reader
+	io.Closer
+}
+
+// slotted gives a scheduler slot back when the body is closed.
+type slotted struct {
+	io.ReadCloser
+	slot *pagecache.Slot
+}
+
+func (b slotted) Close() error {
+	err := b.ReadCloser.Close()
+	b.slot.Release()
+	return err
+}

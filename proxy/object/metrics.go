@@ -1,0 +1,59 @@
+package object
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hearthcache/hearth/proxy/class"
+)
+
+// metrics of the object service. Each request is counted once by class, and once
+// more by how it ended: requests = outcomes + failures + those still running.
+type metrics struct {
+	requests      *prometheus.CounterVec
+	outcomes      *prometheus.CounterVec
+	failures      prometheus.Counter
+	violations    prometheus.Counter
+	malformed     prometheus.Counter
+	invalidations prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer, s *Service) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "hearth", Subsystem: "object", Name: name, Help: help})
+	}
+	vec := func(name, help, label string, values ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "hearth", Subsystem: "object", Name: name, Help: help}, []string{label})
+		for _, value := range values {
+			v.WithLabelValues(value)
+		}
+		return v
+	}
+	m := &metrics{
+		requests: vec("requests_total", "Reads (GET, HEAD) that the object service answered, by class of the key.", "class",
+			class.Immutable.String(), class.Revalidate.String(), class.Never.String(), "bypassed"),
+		outcomes: vec("outcomes_total", "Reads that were answered, by where the answer came from.", "outcome",
+			string(Hit), string(Miss), string(Partial), string(Revalidated), string(Bypass)),
+		failures:      counter("failures_total", "Reads that ended in an error, the origin's 404 included."),
+		violations:    counter("violations_total", "Times a key of class immutable, or a published generation, was seen to change."),
+		malformed:     counter("malformed_manifests_total", "Shard manifests that passed by and could not be decoded."),
+		invalidations: counter("invalidations_total", "Invalidations asked for by an operator or a hook."),
+	}
+	if r == nil {
+		return m
+	}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "hearth", Subsystem: "object", Name: name, Help: help}, value)
+	}
+	r.MustRegister(m.requests, m.outcomes, m.failures, m.violations, m.malformed, m.invalidations,
+		gauge("facts", "Objects whose facts are known.", func() float64 { return float64(s.facts.Len()) }),
+		gauge("facts_bytes", "Memory that the facts occupy.", func() float64 { return float64(s.facts.Bytes()) }),
+		gauge("generations", "Published generations that are known.", func() float64 { return float64(s.generations.Len()) }),
+		gauge("bypassed", "1 while the cache is switched off.", func() float64 {
+			if s.Bypassed() {
+				return 1
+			}
+			return 0
+		}),
+	)
+	return m
+}

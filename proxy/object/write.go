@@ -1,0 +1,126 @@
+package object
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/hearthcache/hearth/internal/epoch"
+	"github.com/hearthcache/hearth/internal/origin"
+	"github.com/hearthcache/hearth/proxy/class"
+)
+
+// An Effect is what a forwarded request may change. The zero value is nothing.
+type Effect struct {
+	// Bucket and Keys name objects that may be written or deleted.
+	Bucket string
+	Keys   []string
+	// WholeBucket says that any object of Bucket may be.
+	WholeBucket bool
+	// Replaces says that the keys get new contents (PUT, POST, COPY) rather than
+	// being deleted or described anew.
+	Replaces bool
+}
+
+// Forward sends a request to the origin as it is and returns its answer, whose body
+// the caller closes. What effect names is invalidated before the request is sent,
+// before the answer's headers are returned and again before each piece of its body
+// is, so that whoever learns that a write happened reads the new state, and no fill
+// that began earlier can bring the old one back.
+func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect) (*http.Response, error) {
+	if effect.Bucket == "" {
+		return s.origin.Do(ctx, r)
+	}
+	s.watchWrites(effect)
+	s.invalidateEffect(effect)
+	response, err := s.origin.Do(ctx, r)
+	s.invalidateEffect(effect)
+	if err != nil {
+		return nil, err
+	}
+	response.Body = &invalidatingBody{ReadCloser: response.Body, invalidate: func() { s.invalidateEffect(effect) }}
+	return response, nil
+}
+
+// watchWrites notices writes that break the promise of immutability.
+func (s *Service) watchWrites(e Effect) {
+	for _, key := range e.Keys {
+		if g := s.generations.Lookup(e.Bucket, key); g != nil {
+			if g.Violate() {
+				s.metrics.violations.Inc()
+				s.log.Warn("write below a published generation, revalidating it from now on", "bucket", e.Bucket, "key", key)
+			}
+			continue
+		}
+		if !e.Replaces || s.rules.Load().Classify(e.Bucket, key).Class != class.Immutable {
+			continue
+		}
+		if _, known := s.facts.Get(e.Bucket, key); known {
+			s.metrics.violations.Inc()
+			s.log.Warn("second write of a key of class immutable, revalidating it from now on", "bucket", e.Bucket, "key", key)
+			s.demoted.add(e.Bucket, key)
+		}
+	}
+	if e.WholeBucket {
+		for _, g := range s.generations.All() {
+			if g.Bucket == e.Bucket {
+				g.Violate()
+			}
+		}
+	}
+}
+
+func (s *Service) invalidateEffect(e Effect) {
+	if e.WholeBucket {
+		s.drop(epoch.Scope{Bucket: e.Bucket, Prefix: true})
+		return
+	}
+	for _, key := range e.Keys {
+		s.invalidateKey(e.Bucket, key)
+	}
+}
+
+func (s *Service) invalidateKey(bucket, key string) {
+	s.drop(epoch.Scope{Bucket: bucket, Key: key})
+}
+
+// Dropped counts what an invalidation removed.
+type Dropped struct {
+	Objects     int   `json:"objects"`     // with resident pages
+	Facts       int   `json:"facts"`       // whose facts were known
+	Pages       int64 `json:"pages"`       // resident
+	Bytes       int64 `json:"bytes"`       // resident
+	Generations int   `json:"generations"` // forgotten
+}
+
+// drop removes what scope covers from pages and facts; what is on its way from the
+// origin loses.
+func (s *Service) drop(scope epoch.Scope) Dropped {
+	s.epochs.Add(scope)
+	d := Dropped{Facts: s.facts.Delete(scope)}
+	evicted := s.pages.Invalidate(scope)
+	d.Objects, d.Pages, d.Bytes = evicted.Objects, evicted.Pages, evicted.Bytes
+	return d
+}
+
+// Invalidate drops everything known of what scope covers: pages, facts, and what is
+// known of generations. They become known again when they are read again.
+func (s *Service) Invalidate(scope epoch.Scope) Dropped {
+	forgotten := s.generations.Forget(scope)
+	d := s.drop(scope)
+	d.Generations = forgotten
+	s.metrics.invalidations.Inc()
+	return d
+}
+
+// invalidatingBody invalidates before it hands out what the origin said.
+type invalidatingBody struct {
+	io.ReadCloser
+	invalidate func()
+}
+
+func (b *invalidatingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.invalidate()
+	return n, err
+}

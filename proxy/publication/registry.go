@@ -1,0 +1,225 @@
+// Package publication knows which MemWAL generations are published, and what
+// they consist of.
+//
+// A generation is published when a shard manifest names it; from then on nothing
+// below it changes. A [Registry] learns of that from every shard manifest that
+// passes by ([Registry.Observe]). What was learned of a generation's objects before
+// it was published is provisional, because the writer still overwrites the
+// generation's manifest; therefore one listing of the generation confirms their
+// sizes and entity tags afterwards ([Generation.Confirm]). Its result is the
+// [Inventory]: every object of the generation, from which listings and absence are
+// answered without the origin.
+//
+//	unknown --Observe--> published --Confirm--> confirmed
+//	                         \____Violated____/
+//	                                 v
+//	                              violated   (a write was seen below it)
+//
+// Everything is safe for concurrent use. The registry is bounded; a generation it
+// has no room for is merely never raised to immutable.
+package publication
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"github.com/hearthcache/hearth/internal/epoch"
+	"github.com/hearthcache/hearth/lance/memwal"
+)
+
+// DefaultMaxGenerations bounds a registry unless told otherwise. An inventory
+// takes some 10 KiB, so this is at most a few hundred MiB, reached only by a pod
+// that reads tens of thousands of live generations.
+const DefaultMaxGenerations = 32768
+
+// A Registry holds what is known of generations.
+type Registry struct {
+	max int
+
+	mu   sync.RWMutex
+	gens map[id]*Generation // Guarded by mu
+}
+
+// id names a generation: prefix ends with a slash.
+type id struct{ bucket, prefix string }
+
+// NewRegistry returns an empty registry of at most limit generations; 0 means
+// DefaultMaxGenerations.
+func NewRegistry(limit int) *Registry {
+	if limit <= 0 {
+		limit = DefaultMaxGenerations
+	}
+	return &Registry{max: limit, gens: make(map[id]*Generation)}
+}
+
+// Observe records the generations that a shard manifest names and returns those
+// that were not known to be published. bucket and key say where the manifest lies.
+func (r *Registry) Observe(bucket, key string, m *memwal.ShardManifest) []*Generation {
+	table, shard, _, ok := memwal.ParseManifestPath(key)
+	if !ok {
+		return nil
+	}
+	var fresh []*Generation
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range m.SSTables {
+		prefix := table + "/_mem_wal/" + shard + "/" + t.Path + "/"
+		name := id{bucket, prefix}
+		if r.gens[name] != nil || len(r.gens) >= r.max {
+			continue
+		}
+		g := &Generation{
+			Bucket: bucket, Prefix: prefix, Table: table, Shard: shard, Dir: t.Path, Number: t.Generation,
+			slot: make(chan struct{}, 1),
+		}
+		r.gens[name] = g
+		fresh = append(fresh, g)
+	}
+	return fresh
+}
+
+// Lookup returns the generation that bucket/key lies below, or nil if it is not
+// known to be published. A key that equals a generation's prefix counts as below it.
+func (r *Registry) Lookup(bucket, key string) *Generation {
+	prefix, ok := PrefixOf(key)
+	if !ok {
+		return nil
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.gens[id{bucket, prefix}]
+}
+
+// Forget drops every generation that lies below scope, or that scope lies below,
+// whatever its state, and returns how many there were.
+func (r *Registry) Forget(scope epoch.Scope) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for name := range r.gens {
+		below := scope.Bucket == "" || (scope.Bucket == name.bucket && scope.Prefix && strings.HasPrefix(name.prefix, scope.Key))
+		above := scope.Bucket == name.bucket && strings.HasPrefix(scope.Key, name.prefix)
+		if below || above {
+			delete(r.gens, name)
+			n++
+		}
+	}
+	return n
+}
+
+// All returns the known generations in no order.
+func (r *Registry) All() []*Generation {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]*Generation, 0, len(r.gens))
+	for _, g := range r.gens {
+		all = append(all, g)
+	}
+	return all
+}
+
+// Len returns the number of known generations.
+func (r *Registry) Len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.gens)
+}
+
+// PrefixOf returns the part of key up to and including the slash after the
+// generation's directory.
+func PrefixOf(key string) (prefix string, ok bool) {
+	const marker = "/_mem_wal/"
+	i := strings.Index(key, marker)
+	if i < 0 {
+		return "", false
+	}
+	at := i + len(marker)
+	for range 2 { // {shard}/ and {directory}/
+		j := strings.IndexByte(key[at:], '/')
+		if j < 0 {
+			return "", false
+		}
+		at += j + 1
+	}
+	return key[:at], true
+}
+
+// State is how far a generation's publication is known.
+type State uint8
+
+const (
+	// Published means that a shard manifest names it, but no listing has confirmed
+	// what lies below it.
+	Published State = iota
+	// Confirmed means that its inventory is known: everything below is immutable.
+	Confirmed
+	// Violated means that a write was seen below it after publication. It is
+	// revalidated until it is forgotten.
+	Violated
+)
+
+// String returns the word that metrics and answers use.
+func (s State) String() string { return [...]string{"published", "confirmed", "violated"}[s] }
+
+// A Generation is one published generation. Its exported fields do not change.
+type Generation struct {
+	Bucket string
+	Prefix string // {table}/_mem_wal/{shard}/{dir}/
+	Table  string
+	Shard  string
+	Dir    string
+	Number uint64 // the number in the shard manifest
+
+	slot chan struct{} // held by the one that lists
+
+	mu        sync.Mutex
+	state     State
+	inventory *Inventory // set once Confirmed
+}
+
+// State returns the state and, if Confirmed, the inventory.
+func (g *Generation) State() (State, *Inventory) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.state, g.inventory
+}
+
+// Violate records a write below the generation and reports whether it was not yet
+// violated.
+func (g *Generation) Violate() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was := g.state
+	g.state, g.inventory = Violated, nil
+	return was != Violated
+}
+
+// Confirm returns the inventory, calling list to get it if it is not known yet:
+// one caller lists, the others wait for it. It returns nil without an error if the
+// generation is violated. An error is list's or ctx's and is not remembered.
+func (g *Generation) Confirm(ctx context.Context, list func(context.Context) (*Inventory, error)) (*Inventory, error) {
+	if state, inventory := g.State(); state != Published {
+		return inventory, nil
+	}
+	select {
+	case g.slot <- struct{}{}:
+		defer func() { <-g.slot }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if state, inventory := g.State(); state != Published {
+		return inventory, nil
+	}
+	inventory, err := list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.state != Published { // violated while listing
+		return nil, nil
+	}
+	g.state, g.inventory = Confirmed, inventory
+	return inventory, nil
+}

@@ -1,0 +1,252 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hearthcache/hearth/internal/keyring"
+	"github.com/hearthcache/hearth/proxy/class"
+	"github.com/hearthcache/hearth/proxy/object"
+)
+
+// read answers GET and HEAD of an object.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request, q *call) {
+	if err := h.allow(q, q.Bucket, q.Key, keyring.Read); err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	request, understood := readRequest(r, q)
+	if !understood || h.objects.Bypassed() || h.objects.Classify(q.Bucket, q.Key) == class.Never {
+		h.forwardRead(w, r, q)
+		return
+	}
+	o, err := h.objects.Get(r.Context(), request)
+	if err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	defer func() { _ = o.Close() }() // the body was read as far as the client wanted it
+	h.answer(w, r, q, request, o)
+}
+
+// readRequest translates a GET or HEAD for the object service; understood is false if
+// it asks for something that only the origin can answer.
+func readRequest(r *http.Request, q *call) (request object.Request, understood bool) {
+	if !q.Query.Only("x-id") || !plainHeaders(r.Header) || r.ContentLength != 0 {
+		return object.Request{}, false
+	}
+	if len(r.Header["Range"]) > 1 {
+		return object.Request{}, false
+	}
+	span, err := object.ParseRange(r.Header.Get("Range"))
+	if err != nil {
+		return object.Request{}, false
+	}
+	return object.Request{
+		Bucket: q.Bucket, Key: q.Key, Range: span,
+		Conditions: object.Conditions{
+			IfMatch: joined(r.Header["If-Match"]), IfNoneMatch: joined(r.Header["If-None-Match"]),
+			IfModifiedSince: r.Header.Get("If-Modified-Since"), IfUnmodifiedSince: r.Header.Get("If-Unmodified-Since"),
+		},
+		Checksums:    strings.EqualFold(r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED"),
+		DescribeOnly: r.Method == http.MethodHead,
+	}, true
+}
+
+func joined(values []string) string {
+	switch len(values) {
+	case 0:
+		return ""
+	case 1:
+		return values[0]
+	}
+	return strings.Join(values, ",")
+}
+
+// plainHeaders reports whether nothing in h changes what is read: keys of the client
+// (SSE-C), requester pays, an expected owner and whatever else comes pass through.
+func plainHeaders(h http.Header) bool {
+	for name := range h {
+		if !strings.HasPrefix(name, "X-Amz-") {
+			continue
+		}
+		switch name {
+		case "X-Amz-Date", "X-Amz-Content-Sha256", "X-Amz-Checksum-Mode", "X-Amz-User-Agent":
+		default:
+			return false
+		}
+	}
+	_, ifRange := h["If-Range"]
+	return !ifRange
+}
+
+// answer writes what the object service found.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q *call, request object.Request, o *object.Object) {
+	switch o.Status {
+	case http.StatusPreconditionFailed:
+		f := failure(o.Status, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+		f.Condition = failedCondition(request.Conditions)
+		h.fail(w, r, f)
+		return
+	case http.StatusRequestedRangeNotSatisfiable:
+		w.Header()["Content-Range"] = []string{"bytes */" + strconv.FormatInt(o.Facts.Size, 10)}
+		f := failure(o.Status, "InvalidRange", "The requested range is not satisfiable")
+		f.RangeRequested, f.ActualObjectSize = r.Header.Get("Range"), strconv.FormatInt(o.Facts.Size, 10)
+		h.fail(w, r, f)
+		return
+	}
+	setObjectHeader(w.Header(), o, request.Checksums)
+	setTrace(w.Header(), string(o.Outcome), q.start)
+	w.WriteHeader(o.Status)
+	if o.Body == nil {
+		return
+	}
+	n, err := o.Body.WriteTo(w)
+	if err != nil || n != o.Length {
+		h.abort(r, err, n, o.Length)
+	}
+}
+
+// abort breaks the connection of an answer that cannot be completed.
+func (h *Handler) abort(r *http.Request, err error, sent, length int64) {
+	if r.Context().Err() == nil {
+		h.metrics.aborted.Inc()
+		h.log.Warn("answer broken off", "method", r.Method, "path", r.URL.Path, "bytes", sent, "length", length, "err", err)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func failedCondition(c object.Conditions) string {
+	if c.IfMatch != "" {
+		return "If-Match"
+	}
+	return "If-Unmodified-Since"
+}
+
+// setObjectHeader writes the headers of a 200, 206 or 304.
+func setObjectHeader(header http.Header, o *object.Object, checksums bool) {
+	f := &o.Facts
+	values := make([]string, 0, len(f.Fields)+len(f.Checksums)+5) // one array for all of them
+	set := func(name, value string) {
+		values = append(values, value)
+		at := len(values) - 1
+		header[name] = append(header[name], values[at:at+1:at+1]...)
+	}
+	for _, field := range f.Fields {
+		set(field.Name, field.Value)
+	}
+	set("Etag", f.ETag)
+	if f.LastModified != "" {
+		set("Last-Modified", f.LastModified)
+	}
+	if o.Status == http.StatusNotModified {
+		delete(header, "Content-Type")
+		return
+	}
+	set("Accept-Ranges", "bytes")
+	set("Content-Length", strconv.FormatInt(o.Length, 10))
+	if o.Status == http.StatusPartialContent {
+		set("Content-Range", contentRange(o))
+		return
+	}
+	if checksums { // of the whole object, so never on a 206
+		for _, field := range f.Checksums {
+			set(field.Name, field.Value)
+		}
+	}
+}
+
+func contentRange(o *object.Object) string {
+	var buf [72]byte
+	b := append(buf[:0], "bytes "...)
+	b = strconv.AppendInt(b, o.Offset, 10)
+	b = append(b, '-')
+	b = strconv.AppendInt(b, o.Offset+o.Length-1, 10)
+	b = append(b, '/')
+	return string(strconv.AppendInt(b, o.Facts.Size, 10))
+}
+
+// setTrace says where an answer came from and what it took until its headers.
+func setTrace(header http.Header, outcome string, start time.Time) {
+	header["X-Hearth-Cache"] = []string{outcome}
+	var buf [48]byte
+	b := append(buf[:0], "hearth;dur="...)
+	b = strconv.AppendFloat(b, float64(time.Since(start).Microseconds())/1000, 'f', -1, 64)
+	header["Server-Timing"] = []string{string(b)}
+}
+
+// forwardRead sends a GET or HEAD of an object to the origin as it is. A shard manifest
+// that comes back is looked into on its way.
+func (h *Handler) forwardRead(w http.ResponseWriter, r *http.Request, q *call) {
+	response, err := h.objects.Forward(r.Context(), originRequest(r, q), object.Effect{})
+	if err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	if r.Method == http.MethodGet && response.StatusCode == http.StatusOK && response.ContentLength >= 0 &&
+		response.ContentLength <= object.MaxManifestBytes && object.IsShardManifest(q.Key) {
+		contents, err := io.ReadAll(response.Body)
+		if err != nil {
+			h.failWith(w, r, errors.Join(errOriginBody, err))
+			return
+		}
+		h.objects.Observe(q.Bucket, q.Key, contents)
+		response.Body = io.NopCloser(strings.NewReader(string(contents)))
+	}
+	h.relay(w, r, q, response)
+}
+
+var errOriginBody = errors.New("proxy: the origin's body ended early")
+
+// relay repeats an origin's answer.
+func (h *Handler) relay(w http.ResponseWriter, r *http.Request, q *call, response *http.Response) {
+	header := w.Header()
+	copyHeader(header, response.Header)
+	setTrace(header, string(object.Bypass), q.start)
+	if response.ContentLength >= 0 && header["Content-Length"] == nil && r.Method != http.MethodHead &&
+		response.StatusCode != http.StatusNoContent && response.StatusCode != http.StatusNotModified {
+		header["Content-Length"] = []string{strconv.FormatInt(response.ContentLength, 10)}
+	}
+	w.WriteHeader(response.StatusCode)
+	if r.Method == http.MethodHead {
+		return
+	}
+	n, err := relayBody(w, response)
+	if err != nil {
+		h.abort(r, err, n, response.ContentLength)
+	}
+}
+
+// relayBody copies a body. One without a length is flushed piece by piece: the origin
+// keeps slow answers (CompleteMultipartUpload) alive with white space.
+func relayBody(w http.ResponseWriter, response *http.Response) (int64, error) {
+	if response.ContentLength >= 0 {
+		return io.Copy(w, response.Body)
+	}
+	flusher := http.NewResponseController(w)
+	buf := make([]byte, 32<<10)
+	var written int64
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return written, err
+			}
+			written += int64(n)
+			if err := flusher.Flush(); err != nil {
+				return written, err
+			}
+		}
+		if err == io.EOF {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/hearthcache/hearth/internal/keyring"
+	"github.com/hearthcache/hearth/internal/origin"
+	"github.com/hearthcache/hearth/proxy/object"
+)
+
+// describe answers a GET or HEAD of the service or of a bucket, which is never cached.
+func (h *Handler) describe(w http.ResponseWriter, r *http.Request, q *call) {
+	if err := h.allow(q, q.Bucket, "", keyring.SeeBucket); err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	h.forwardRead(w, r, q)
+}
+
+// write answers everything that is not a GET or HEAD.
+func (h *Handler) write(w http.ResponseWriter, r *http.Request, q *call) {
+	if err := h.allowWrite(r, q); err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	request, err := h.bodyRequest(r, q)
+	if err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	effect := effectOf(r, q)
+	var manifest *prefixBuffer
+	if r.Method == http.MethodPut && object.IsShardManifest(q.Key) && request.Body != nil && effect.Replaces {
+		manifest = &prefixBuffer{limit: object.MaxManifestBytes}
+		request.Body = io.TeeReader(request.Body, manifest)
+	}
+	response, err := h.objects.Forward(r.Context(), request, effect)
+	if err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	if manifest != nil && response.StatusCode == http.StatusOK && !manifest.over {
+		h.objects.Observe(q.Bucket, q.Key, manifest.Bytes())
+	}
+	h.relay(w, r, q, response)
+}
+
+// allowWrite authorizes a write, and the reading of what it copies.
+func (h *Handler) allowWrite(r *http.Request, q *call) error {
+	if err := h.allow(q, q.Bucket, q.Key, keyring.Write); err != nil {
+		return err
+	}
+	source := r.Header.Get("X-Amz-Copy-Source")
+	if source == "" {
+		return nil
+	}
+	bucket, key, err := parseCopySource(source)
+	if err != nil {
+		return err
+	}
+	if h.allowed != nil && !h.allowed(bucket) {
+		return failure(http.StatusForbidden, "AccessDenied", "This Hearth does not serve the bucket of the copy source.")
+	}
+	return h.allow(q, bucket, key, keyring.Read)
+}
+
+// parseCopySource reads an x-amz-copy-source header: [/]bucket/key[?versionId=..],
+// percent-encoded.
+func parseCopySource(source string) (bucket, key string, err error) {
+	source, _, _ = strings.Cut(source, "?")
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(source, "/"), "/")
+	if ok {
+		bucket, err = url.PathUnescape(bucket)
+	}
+	if ok && err == nil {
+		key, err = url.PathUnescape(key)
+	}
+	if !ok || err != nil || bucket == "" || key == "" || strings.HasPrefix(bucket, "arn:") {
+		return "", "", failure(http.StatusBadRequest, "InvalidArgument", "The copy source must be bucket/key.")
+	}
+	return bucket, key, nil
+}
+
+// effectOf says what a request may change.
+func effectOf(r *http.Request, q *call) object.Effect {
+	switch {
+	case q.Bucket == "":
+		return object.Effect{}
+	case q.Key == "":
+		if describesBucket(q.Query) {
+			return object.Effect{}
+		}
+		return object.Effect{Bucket: q.Bucket, WholeBucket: true}
+	}
+	replaces := r.Method == http.MethodPut || r.Method == http.MethodPost
+	if q.Query.Has("partNumber") || q.Query.Has("uploads") || describesObject(q.Query) {
+		replaces = false // a part is not the object; an attribute is not its bytes
+	}
+	return object.Effect{Bucket: q.Bucket, Keys: []string{q.Key}, Replaces: replaces}
+}
+
+// describesBucket recognises the sub-resources of a bucket that leave its objects as
+// they are.
+func describesBucket(q query) bool {
+	for _, name := range []string{
+		"accelerate", "acl", "analytics", "cors", "encryption", "intelligent-tiering", "inventory", "lifecycle",
+		"location", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy",
+		"publicAccessBlock", "replication", "requestPayment", "tagging", "versioning", "website",
+	} {
+		if q.Has(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// describesObject recognises the sub-resources of an object that leave its bytes as
+// they are.
+func describesObject(q query) bool {
+	for _, name := range []string{"acl", "tagging", "retention", "legal-hold", "restore", "torrent", "attributes", "select"} {
+		if q.Has(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxDeleteBody bounds the body of DeleteObjects: 1,000 keys of 1,024 bytes, each of
+// which XML may escape to six times its length, and what surrounds them.
+const maxDeleteBody = 8 << 20
+
+// deleteObjects answers POST ?delete: it has to know the keys to authorize and to
+// invalidate them.
+func (h *Handler) deleteObjects(w http.ResponseWriter, r *http.Request, q *call) {
+	request, err := h.bodyRequest(r, q)
+	if err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	var body []byte
+	if request.Body != nil {
+		if body, err = io.ReadAll(io.LimitReader(request.Body, maxDeleteBody+1)); err != nil {
+			h.failWith(w, r, err)
+			return
+		}
+	}
+	keys, err := deletedKeys(body)
+	if err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	for _, key := range keys {
+		if err := h.allow(q, q.Bucket, key, keyring.Write); err != nil {
+			h.failWith(w, r, err)
+			return
+		}
+	}
+	if request.Trailer == nil {
+		request.ContentLength = int64(len(body))
+	}
+	request.Body = bytes.NewReader(body)
+	response, err := h.objects.Forward(r.Context(), request, object.Effect{Bucket: q.Bucket, Keys: keys})
+	if err != nil {
+		h.failWith(w, r, err)
+		return
+	}
+	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	h.relay(w, r, q, response)
+}
+
+func deletedKeys(body []byte) ([]string, error) {
+	malformed := failure(http.StatusBadRequest, "MalformedXML",
+		"The XML you provided was not well-formed or did not validate against our published schema")
+	if len(body) > maxDeleteBody {
+		return nil, malformed
+	}
+	var request struct {
+		XMLName xml.Name `xml:"Delete"`
+		Objects []struct {
+			Key string `xml:"Key"`
+		} `xml:"Object"`
+	}
+	if err := xml.Unmarshal(body, &request); err != nil || len(request.Objects) == 0 {
+		return nil, malformed
+	}
+	keys := make([]string, len(request.Objects))
+	for i, o := range request.Objects {
+		keys[i] = o.Key
+	}
+	return keys, nil
+}
+
+// originRequest is r without a body, for the origin.
+func originRequest(r *http.Request, q *call) *origin.Request {
+	return &origin.Request{
+		Method: r.Method, Bucket: q.Bucket, Key: q.Key, RawQuery: q.Query.Raw(), Header: forwardedHeader(r),
+	}
+}
+
+// prefixBuffer keeps what is written to it up to a limit.
+type prefixBuffer struct {
+	bytes.Buffer
+	limit int
+	over  bool
+}
+
+func (b *prefixBuffer) Write(p []byte) (int, error) {
+	if b.over || b.Len()+len(p) > b.limit {
+		b.over = true
+		return len(p), nil
+	}
+	return b.Buffer.Write(p)
+}
