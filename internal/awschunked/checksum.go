@@ -9,7 +9,6 @@ import (
 	"hash/crc32"
 	"hash/crc64"
 	"strings"
-	"sync"
 )
 
 // checksumPrefix begins the name of every header or trailer that carries a
@@ -19,11 +18,6 @@ const checksumPrefix = "x-amz-checksum-"
 // crc64NVMEPolynomial is the NVME polynomial in the bit-reversed form that
 // hash/crc64 expects.
 const crc64NVMEPolynomial = 0x9a6c_9329_ac4b_c9b5
-
-var (
-	castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
-	nvme       = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(crc64NVMEPolynomial) })
-)
 
 // NewChecksum returns the hash behind a checksum header such as
 // "x-amz-checksum-crc32c", and false for a name that is not a checksum or whose
@@ -37,9 +31,9 @@ func NewChecksum(name string) (hash.Hash, bool) {
 	case "crc32":
 		return crc32.NewIEEE(), true
 	case "crc32c":
-		return crc32.New(castagnoli()), true
+		return crc32.New(crc32.MakeTable(crc32.Castagnoli)), true
 	case "crc64nvme":
-		return crc64.New(nvme()), true
+		return crc64.New(crc64.MakeTable(crc64NVMEPolynomial)), true
 	case "sha1":
 		return sha1.New(), true
 	case "sha256":

@@ -101,7 +101,7 @@ func NewEncoder(src io.Reader, o EncoderOptions) (*Encoder, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	return &Encoder{src: src, opts: o, left: o.DecodedBytes}, nil
+	return &Encoder{src: src, opts: o, left: o.DecodedBytes, buf: make([]byte, 0, 64)}, nil
 }
 
 // Read implements io.Reader.

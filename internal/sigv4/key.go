@@ -45,13 +45,21 @@ func deriveKey(id keyID, secret, service string) *signingKey {
 }
 
 // appendSignature appends the 64 hexadecimal digits of message's signature.
+// message may be dst.
 func (k *signingKey) appendSignature(dst, message []byte) []byte {
 	mac, _ := k.macs.Get().(hash.Hash)
 	mac.Reset()
 	mac.Write(message)
-	var sum [sha256.Size]byte
-	dst = appendHex(dst, mac.Sum(sum[:0]))
+	at := len(dst)
+	dst = mac.Sum(dst) // an array of our own would escape through the interface
 	k.macs.Put(mac)
+	dst = append(dst, dst[at:]...)
+	// From the end, so that no byte is overwritten before it was read: byte i
+	// goes to 2i and 2i+1.
+	for i := sha256.Size - 1; i >= 0; i-- {
+		c := dst[at+i]
+		dst[at+2*i], dst[at+2*i+1] = lowerHex[c>>4], lowerHex[c&15]
+	}
 	return dst
 }
 

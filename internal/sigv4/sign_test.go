@@ -64,4 +64,3 @@ func signWire(tb testing.TB, r *http.Request, presigned bool) *bufio.Reader {
 	b.WriteString("\r\n")
 	return bufio.NewReader(&b)
 }
-
