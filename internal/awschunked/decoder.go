@@ -90,7 +90,8 @@ type Decoder struct {
 	inChunk   bool  // the current chunk's line end is still to come
 
 	chunkHash hash.Hash // nil when unsigned
-	signature [signatureHexBytes]byte
+	digest    [sha256.Size]byte
+	signature [signatureHexBytes]byte // of the current chunk
 	trailers  trailerSet
 	last      [1]byte
 	err       error // sticky
@@ -211,10 +212,9 @@ func (d *Decoder) judgeChunk() error {
 	if d.chunkHash == nil {
 		return nil
 	}
-	var digest [sha256.Size]byte
-	d.chunkHash.Sum(digest[:0])
+	d.chunkHash.Sum(d.digest[:0])
 	d.chunkHash.Reset()
-	if err := d.opts.Signatures.Chunk(d.signature[:], digest); err != nil {
+	if err := d.opts.Signatures.Chunk(d.signature[:], d.digest); err != nil {
 		return fmt.Errorf("chunk ending at byte %d: %w", d.received, err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -101,6 +102,7 @@ func NewEncoder(src io.Reader, o EncoderOptions) (*Encoder, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	o.Trailers = slices.Clone(o.Trailers)
 	return &Encoder{src: src, opts: o, left: o.DecodedBytes, buf: make([]byte, 0, 64)}, nil
 }
 
