@@ -27,6 +27,9 @@ type Client struct {
 	signer    *v4.Signer
 	transport http.RoundTripper
 	metrics   *metrics
+	// bucketRegion is where CreateBucket says to; empty says nothing. AWS wants it
+	// said, except in the region that is its default.
+	bucketRegion string
 }
 
 // New makes a client. It reads the SDK's environment and files where needed, and
@@ -86,6 +89,9 @@ func (c *Client) useAWS(ctx context.Context) error {
 		return err
 	}
 	c.resolver = r
+	if sdk.Region != "us-east-1" {
+		c.bucketRegion = sdk.Region
+	}
 	c.identity = service.scheme + "://" + service.host + "?region=" + sdk.Region
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // A PutResult is what the origin said of a write.
@@ -45,9 +46,14 @@ func (c *Client) Delete(ctx context.Context, bucket, key string, h http.Header) 
 	return nil
 }
 
-// CreateBucket makes a bucket in the client's region as the origin defaults it.
+// CreateBucket makes a bucket, on AWS in the client's region.
 func (c *Client) CreateBucket(ctx context.Context, bucket string) error {
 	r := &Request{Method: http.MethodPut, Bucket: bucket}
+	if c.bucketRegion != "" {
+		body := "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>" +
+			c.bucketRegion + "</LocationConstraint></CreateBucketConfiguration>"
+		r.Body, r.ContentLength = strings.NewReader(body), int64(len(body))
+	}
 	if _, err := c.write(ctx, r); err != nil {
 		return fmt.Errorf("create bucket %s: %w", bucket, err)
 	}
@@ -89,6 +95,9 @@ func (c *Client) write(ctx context.Context, r *Request) (http.Header, error) {
 		return nil, readStatusError(resp)
 	}
 	if _, err := readAll(resp, maxErrorBody); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return resp.Header, nil
