@@ -85,12 +85,15 @@ func (r *Reader) limit() *sink.Limit {
 	return &sink.Limit{Mem: r.opts.Allocator, MaxBytes: r.opts.MaxColumnBytes}
 }
 
+// RowRange is the rows from From up to but not including To.
+type RowRange struct{ From, To int64 }
+
 // ScanOptions choose what a scan returns. The zero value is the whole file.
 type ScanOptions struct {
 	// Projection of fields; nil means all.
 	Projection *Projection
-	// From and To bound the rows, To exclusively; a To of 0 is the end.
-	From, To int64
+	// Rows are the rows to return: rising, not overlapping. nil means all.
+	Rows []RowRange
 	// BatchRows is the most rows in a batch. Default 8192.
 	BatchRows int
 	// ReadAheadBytes is how much of each buffer of a column is read at once. Default 4 MiB, and never more than the
@@ -101,8 +104,8 @@ type ScanOptions struct {
 // Scan returns the rows in batches. It stops after the first error. The consumer releases each batch.
 func (r *Reader) Scan(ctx context.Context, o ScanOptions) iter.Seq2[arrow.RecordBatch, error] {
 	p := r.orAll(o.Projection)
-	if o.To == 0 {
-		o.To = r.rows
+	if o.Rows == nil {
+		o.Rows = []RowRange{{0, r.rows}}
 	}
 	if o.BatchRows <= 0 {
 		o.BatchRows = DefaultBatchRows
@@ -111,8 +114,8 @@ func (r *Reader) Scan(ctx context.Context, o ScanOptions) iter.Seq2[arrow.Record
 		o.ReadAheadBytes = DefaultReadAheadBytes
 	}
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		if o.From < 0 || o.To < o.From || o.To > r.rows {
-			yield(nil, fmt.Errorf("lance file %s: rows %d to %d of %d: %w", r.Path(), o.From, o.To, r.rows, ErrRow))
+		if err := r.checkRanges(o.Rows); err != nil {
+			yield(nil, err)
 			return
 		}
 		sources := map[int]source{}
@@ -120,11 +123,47 @@ func (r *Reader) Scan(ctx context.Context, o ScanOptions) iter.Seq2[arrow.Record
 			sources[c] = &ahead{r: r, bytes: o.ReadAheadBytes, windows: map[int]*window{}}
 		}
 		from := func(c *column) source { return sources[c.index] }
-		for lo := o.From; lo < o.To; lo += int64(o.BatchRows) {
-			batch, err := r.read(ctx, p, []span{{lo, min(o.To, lo+int64(o.BatchRows))}}, from)
+		for spans := range batches(o.Rows, int64(o.BatchRows)) {
+			batch, err := r.read(ctx, p, spans, from)
 			if !yield(batch, err) || err != nil {
 				return
 			}
+		}
+	}
+}
+
+// checkRanges checks that ranges rise inside the file.
+func (r *Reader) checkRanges(rows []RowRange) error {
+	at := int64(0)
+	for _, x := range rows {
+		if x.From < at || x.To < x.From || x.To > r.rows {
+			return fmt.Errorf("lance file %s: rows %d to %d of %d: %w", r.Path(), x.From, x.To, r.rows, ErrRow)
+		}
+		at = x.To
+	}
+	return nil
+}
+
+// batches cuts ranges into lists of spans with n rows each, but for the last. A list is valid until the next.
+func batches(rows []RowRange, n int64) iter.Seq[[]span] {
+	return func(yield func([]span) bool) {
+		var spans []span
+		left := n
+		for _, x := range rows {
+			for x.From < x.To {
+				k := min(left, x.To-x.From)
+				spans = appendSpan(spans, span{x.From, x.From + k})
+				x.From += k
+				if left -= k; left == 0 {
+					if !yield(spans) {
+						return
+					}
+					spans, left = spans[:0], n
+				}
+			}
+		}
+		if len(spans) > 0 {
+			yield(spans)
 		}
 	}
 }
