@@ -67,6 +67,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 	if f.Status == http.StatusServiceUnavailable {
 		header["Retry-After"] = []string{retryAfter}
 	}
+	header["Content-Type"] = []string{"application/xml"}
 	if r.Method == http.MethodHead {
 		w.WriteHeader(f.Status)
 		return
@@ -79,7 +80,6 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 		panic(err)
 	}
 	body = append([]byte(xml.Header), body...)
-	header["Content-Type"] = []string{"application/xml"}
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(f.Status)
 	_, _ = w.Write(body) // the client may be gone; nobody is left to tell

@@ -168,6 +168,9 @@ func (s *Service) head(ctx context.Context, bucket, key string, since uint64) (f
 	if err != nil {
 		return facts.Facts{}, err
 	}
+	if o.Size < 0 {
+		return facts.Facts{}, fmt.Errorf("%w: HEAD of %s/%s without a length", origin.ErrCorrupt, bucket, key)
+	}
 	f := facts.FromHeader(o.Header, o.Size, true, s.now())
 	s.remember(since, bucket, key, f)
 	return f, nil
@@ -271,6 +274,9 @@ func (s *Service) stream(ctx context.Context, q Request) (*Object, error) {
 	}
 	if q.DescribeOnly || q.Conditions.Any() {
 		o, err := s.origin.Head(ctx, q.Bucket, q.Key, header)
+		if err == nil && o.Size < 0 {
+			err = fmt.Errorf("%w: HEAD of %s/%s without a length", origin.ErrCorrupt, q.Bucket, q.Key)
+		}
 		if err != nil {
 			slot.Release()
 			return nil, err

@@ -51,7 +51,7 @@ func ParseRange(header string) (Range, error) {
 	}
 	if first == "" {
 		n, ok := parseOffset(last)
-		if !ok {
+		if !ok || n == 0 { // stores disagree about the last zero bytes
 			return Range{}, ErrRangeForm
 		}
 		return Range{Kind: RangeSuffix, First: n}, nil
@@ -95,7 +95,7 @@ func (r Range) Resolve(size int64) (off, n int64, ok bool) {
 		}
 		return r.First, size - r.First, true
 	case RangeSuffix:
-		if r.First == 0 || size == 0 {
+		if size == 0 {
 			return 0, 0, false
 		}
 		n := min(r.First, size)
