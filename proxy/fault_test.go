@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	faultReads = flag.Int("reads", 1000, "random reads per kind of fault")
+	faultReads = flag.Int("reads", 400, "random reads per kind of fault")
 	faultSeed  = flag.Uint64("seed", 0, "seed of the random reads; 0 draws one")
 )
 

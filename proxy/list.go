@@ -74,6 +74,9 @@ func parseListing(q query) (l listing, ok bool) {
 	l.startAfter, _ = q.Get("start-after")
 	l.hasStartAfter = l.startAfter != ""
 	l.after = l.startAfter
+	if l.hasDelimiter && len(l.startAfter) > len(l.prefix) && strings.Contains(l.startAfter[len(l.prefix):], l.delimiter) {
+		return l, false // stores disagree whether the common prefix it lies in is listed
+	}
 	switch encoding, given := q.Get("encoding-type"); {
 	case given && encoding == "url":
 		l.urlEncoded = true
@@ -213,9 +216,16 @@ func (l listing) render(bucket string, page listPage) []byte {
 	element("IsTruncated", strconv.FormatBool(page.next != ""))
 	for i := range page.contents {
 		e := &page.contents[i]
+		listed, rest := splitKey(e.Raw)
+		key := e.Key
+		if l.urlEncoded {
+			if key = listed; key == e.Key { // the origin does not encode, or had nothing to
+				key = l.encode(e.Key)
+			}
+		}
 		b.WriteString("<Contents>")
-		element("Key", l.encode(e.Key))
-		b.Write(withoutKey(e.Raw))
+		element("Key", key)
+		b.Write(rest)
 		b.WriteString("</Contents>")
 	}
 	for _, prefix := range page.prefixes {
@@ -232,19 +242,24 @@ func (l listing) encode(key string) string {
 	if !l.urlEncoded {
 		return key
 	}
-	escaped := strings.ReplaceAll(url.QueryEscape(key), "+", "%20")
-	return strings.ReplaceAll(escaped, "%2F", "/")
+	return strings.ReplaceAll(url.QueryEscape(key), "%2F", "/")
 }
 
-// withoutKey cuts the Key element, which is in whatever encoding the inventory was
-// listed with, out of the inner XML of a Contents element.
-func withoutKey(raw []byte) []byte {
+// splitKey cuts the Key element out of the inner XML of a Contents element and returns
+// its text, in whatever encoding the inventory was listed with, and the rest.
+func splitKey(raw []byte) (key string, rest []byte) {
 	from := bytes.Index(raw, []byte("<Key>"))
 	to := bytes.Index(raw, []byte("</Key>"))
 	if from < 0 || to < from {
-		return raw
+		return "", raw
 	}
-	out := make([]byte, 0, len(raw))
-	out = append(out, raw[:from]...)
-	return append(out, raw[to+len("</Key>"):]...)
+	end := to + len("</Key>")
+	var element struct {
+		Text string `xml:",chardata"`
+	}
+	if err := xml.Unmarshal(raw[from:end], &element); err == nil {
+		key = element.Text
+	}
+	rest = append(make([]byte, 0, len(raw)), raw[:from]...)
+	return key, append(rest, raw[end:]...)
 }

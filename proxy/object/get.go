@@ -143,7 +143,12 @@ func (s *Service) getRevalidated(ctx context.Context, q Request, v verdict) (*Ob
 		return s.learn(ctx, q, expectation{}, since)
 	}
 	if known || q.DescribeOnly {
-		return s.describe(ctx, q, since, Revalidated)
+		o, err := s.describe(ctx, q, since, Revalidated)
+		var status *origin.StatusError
+		if q.DescribeOnly || !errors.As(err, &status) {
+			return o, err
+		}
+		// A HEAD cannot say what is wrong: let the GET's own error answer.
 	}
 	return s.learn(ctx, q, expectation{}, since)
 }
