@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/hearthcache/hearth/internal/awschunked"
 )
 
 // A Request is one HTTP request to the origin, before target and signature.
@@ -35,8 +37,8 @@ type Request struct {
 	// unsigned.
 	PayloadHash string
 	// Trailer makes the body travel as aws-chunked with these trailing headers
-	// (checksums); ContentLength must then be known. The names must be there when
-	// Do is called; the values are read when Body has reached its end, and belong
+	// (checksums of S3, by name); ContentLength must then be known. The names must
+	// be there when Do is called; the values are read when Body has reached its end, and belong
 	// to the reader of Body until then.
 	Trailer http.Header
 }
@@ -64,8 +66,11 @@ func (c *Client) Do(ctx context.Context, r *Request) (*http.Response, error) {
 	}
 	reqCtx, cancel := context.WithCancelCause(ctx)
 	dog := &watchdog{cancel: cancel}
-	upload := c.attachBody(hr, r, dog)
-	if err := c.sign(ctx, hr, r, t); err != nil {
+	upload, err := c.attachBody(hr, r, dog)
+	if err == nil {
+		err = c.sign(ctx, hr, r, t)
+	}
+	if err != nil {
 		cancel(nil)
 		return nil, err
 	}
@@ -119,7 +124,7 @@ func (c *Client) target(ctx context.Context, r *Request) (target, error) {
 		return target{}, fmt.Errorf("%w: key without a bucket", ErrInvalid)
 	case r.Body == nil && r.ContentLength != 0:
 		return target{}, fmt.Errorf("%w: content length %d without a body", ErrInvalid, r.ContentLength)
-	case r.ContentLength < -1 || r.ContentLength < 0 && r.Trailer != nil:
+	case r.ContentLength < -1 || r.ContentLength < 0 && len(r.Trailer) > 0:
 		return target{}, fmt.Errorf("%w: content length %d", ErrInvalid, r.ContentLength)
 	case r.PayloadHash != "" && r.PayloadHash != unsignedPayload && !isSHA256(r.PayloadHash):
 		return target{}, fmt.Errorf("%w: payload hash", ErrInvalid)
@@ -147,18 +152,23 @@ func requestURL(t target, r *Request) *url.URL {
 }
 
 // attachBody sets Body and ContentLength of hr; nil if there is nothing to send.
-func (c *Client) attachBody(hr *http.Request, r *Request, dog *watchdog) *uploadBody {
-	if r.Body == nil || r.ContentLength == 0 && r.Trailer == nil {
+func (c *Client) attachBody(hr *http.Request, r *Request, dog *watchdog) (*uploadBody, error) {
+	if r.Body == nil || r.ContentLength == 0 && len(r.Trailer) == 0 {
 		hr.Body = http.NoBody
-		return nil
+		return nil, nil
 	}
 	upload := &uploadBody{client: c, dog: dog, body: r.Body}
 	hr.ContentLength = r.ContentLength
-	if r.Trailer != nil {
-		enc := newTrailerEncoder(r.Body, r.ContentLength, r.Trailer)
-		upload.body = enc
-		hr.ContentLength = enc.encodedLength()
+	if len(r.Trailer) > 0 {
+		o, err := trailerOptions(r)
+		if err != nil {
+			return nil, err
+		}
+		if upload.body, err = awschunked.NewEncoder(r.Body, o); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+		hr.ContentLength = o.EncodedBytes()
 	}
 	hr.Body = upload
-	return upload
+	return upload, nil
 }

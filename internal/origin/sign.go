@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -40,7 +39,7 @@ func (c *Client) sign(ctx context.Context, hr *http.Request, r *Request, t targe
 	}
 	hash := r.PayloadHash
 	switch {
-	case r.Trailer != nil:
+	case len(r.Trailer) > 0:
 		hash = trailerPayload
 	case hash != "":
 	case hr.Body == http.NoBody:
@@ -50,11 +49,11 @@ func (c *Client) sign(ctx context.Context, hr *http.Request, r *Request, t targe
 	}
 	signed, other := splitHeader(r.Header)
 	signed["X-Amz-Content-Sha256"] = []string{hash}
-	if r.Trailer != nil {
+	if len(r.Trailer) > 0 {
 		signed["X-Amz-Decoded-Content-Length"] = []string{strconv.FormatInt(r.ContentLength, 10)}
 		signed["X-Amz-Trailer"] = []string{strings.Join(trailerNames(r.Trailer), ",")}
 	}
-	setContentEncoding(other, r.Trailer != nil)
+	setContentEncoding(other, len(r.Trailer) > 0)
 	if _, ok := other["User-Agent"]; !ok {
 		other["User-Agent"] = []string{userAgent}
 	}
@@ -154,16 +153,6 @@ func setContentEncoding(h http.Header, chunked bool) {
 		return
 	}
 	h[name] = []string{strings.Join(codings, ",")}
-}
-
-// trailerNames returns the names of t in lower case, sorted.
-func trailerNames(t http.Header) []string {
-	names := make([]string, 0, len(t))
-	for name := range t {
-		names = append(names, strings.ToLower(name))
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // checkCopySource keeps a copy from reading a bucket that is not allowed.
