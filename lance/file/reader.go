@@ -120,6 +120,31 @@ func (r *Reader) PageRanges(col, page int) []storage.Range {
 	return slices.Clone(r.columns[col].pages[page].buffers)
 }
 
+// PageInfo describes one page for people.
+type PageInfo struct {
+	Rows     int64
+	FirstRow int64
+	// Encoding is a short text like "mini-block [item] values inline_bitpacking(64)".
+	Encoding string
+	Buffers  []storage.Range
+}
+
+// Pages describes the pages of a physical column.
+func (r *Reader) Pages(col int) []PageInfo {
+	c := r.columns[col]
+	out := make([]PageInfo, len(c.pages))
+	for i := range c.pages {
+		p := &c.pages[i]
+		out[i] = PageInfo{Rows: p.rows, FirstRow: p.first, Buffers: slices.Clone(p.buffers)}
+		if p.array != nil {
+			out[i].Encoding = p.array.String()
+		} else {
+			out[i].Encoding = p.layout.String()
+		}
+	}
+	return out
+}
+
 // ColumnRanges are the buffers of all pages of a physical column, page by page.
 func (r *Reader) ColumnRanges(col int) []storage.Range {
 	var out []storage.Range

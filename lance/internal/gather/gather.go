@@ -133,7 +133,7 @@ func takeList(d arrow.ArrayData, idx []int, lim *sink.Limit) (arrow.ArrayData, e
 	offs := d.Buffers()[1].Bytes()
 	wide := wideOffsets(d.DataType())
 	var bits []byte
-	if d.NullN() > 0 && d.Buffers()[0] != nil {
+	if d.NullN() != 0 && d.Buffers()[0] != nil {
 		bits = d.Buffers()[0].Bytes()
 	}
 	var items []int

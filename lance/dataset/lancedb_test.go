@@ -1,0 +1,298 @@
+package dataset_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/hearthcache/hearth/lance/dataset"
+	"github.com/hearthcache/hearth/lance/file"
+	"github.com/hearthcache/hearth/lance/internal/randtable"
+	"github.com/hearthcache/hearth/lance/storage"
+)
+
+var (
+	seedFlag   = flag.Uint64("seed", 0, "seed of the random tables; 0 takes the clock")
+	tablesFlag = flag.Int("tables", 12, "how many random tables to write with LanceDB")
+	keepFlag   = flag.String("keep", "", "folder to keep the tables in")
+)
+
+// spec is one table for testdata/gen/write.mjs.
+type spec struct {
+	Name    string   `json:"name"`
+	Dir     string   `json:"dir"`
+	Version string   `json:"version"`
+	Parts   []string `json:"parts"`
+	Delete  []string `json:"delete"`
+	Compact bool     `json:"compact"`
+	Out     string   `json:"out"`
+	columns []randtable.Column
+}
+
+// drawSpec draws a table: its columns, its size, how many writes make it, what is deleted.
+func drawSpec(t *testing.T, r *rand.Rand, dir, name string, depth, maxRows int) spec {
+	t.Helper()
+	s := spec{
+		Name: name, Dir: dir, Version: []string{"2.0", "2.1", "2.2"}[r.IntN(3)], Delete: []string{},
+		Out: filepath.Join(dir, name+".arrows"), Compact: r.IntN(5) == 0,
+	}
+	for range 1 + r.IntN(8) {
+		c := randtable.Column{Type: randtable.Type(r, depth), Shape: randtable.Shape(r.IntN(int(randtable.NumShapes)))}
+		c.Nulls = []float64{0, 0, 0.01, 0.3, 0.9, 1}[r.IntN(6)]
+		s.columns = append(s.columns, c)
+	}
+	first := 0
+	for p := range 1 + r.IntN(3) {
+		rows := 1 + r.IntN([]int{3, 100, 1500, maxRows}[r.IntN(4)])
+		b := randtable.Table(r, s.columns, first, rows)
+		first += rows
+		path := filepath.Join(dir, fmt.Sprintf("%s-%d.arrow", name, p))
+		writeIPC(t, path, b)
+		b.Release()
+		s.Parts = append(s.Parts, path)
+	}
+	if r.IntN(2) == 0 {
+		s.Delete = append(s.Delete, fmt.Sprintf("rid %% %d = 0", 2+r.IntN(40)))
+	}
+	if r.IntN(3) == 0 {
+		lo := r.IntN(first)
+		s.Delete = append(s.Delete, fmt.Sprintf("rid >= %d AND rid < %d", lo, lo+1+r.IntN(max(1, first/3))))
+	}
+	return s
+}
+
+func writeIPC(t *testing.T, path string, b arrow.RecordBatch) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := ipc.NewFileWriter(f, ipc.WithSchema(b.Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readIPC reads a stream into one array for each column.
+func readIPC(t testing.TB, path string) map[string]arrow.Array {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ipc.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Release()
+	return columnsOf(t, r.Schema(), func(yield func(arrow.RecordBatch, error) bool) {
+		for r.Next() {
+			b := r.RecordBatch()
+			b.Retain()
+			if !yield(b, nil) {
+				return
+			}
+		}
+	})
+}
+
+// columnsOf joins the batches of a scan.
+func columnsOf(t testing.TB, sc *arrow.Schema, batches func(func(arrow.RecordBatch, error) bool)) map[string]arrow.Array {
+	t.Helper()
+	parts := map[string][]arrow.Array{}
+	for b, err := range batches {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range b.Schema().Fields() {
+			b.Column(i).Retain()
+			parts[f.Name] = append(parts[f.Name], b.Column(i))
+		}
+		b.Release()
+	}
+	out := map[string]arrow.Array{}
+	for _, f := range sc.Fields() {
+		if len(parts[f.Name]) == 0 {
+			out[f.Name] = array.MakeArrayOfNull(memory.DefaultAllocator, f.Type, 0)
+			continue
+		}
+		a, err := array.Concatenate(parts[f.Name], memory.DefaultAllocator)
+		if err != nil {
+			t.Fatalf("concatenate %s: %v", f.Name, err)
+		}
+		for _, p := range parts[f.Name] {
+			p.Release()
+		}
+		out[f.Name] = a
+	}
+	return out
+}
+
+// nodeModules is where LanceDB is installed, or the test is skipped.
+func nodeModules(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("HEARTH_LANCEDB_NODE_MODULES")
+	if dir == "" {
+		t.Skip("HEARTH_LANCEDB_NODE_MODULES does not name a node_modules folder with @lancedb/lancedb and apache-arrow")
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skipf("no node: %v", err)
+	}
+	return dir
+}
+
+// writeTables has LanceDB write the tables.
+func writeTables(t *testing.T, dir string, specs []spec) {
+	t.Helper()
+	list, err := json.Marshal(specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "spec.json")
+	if err := os.WriteFile(path, list, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "node", "../testdata/gen/write.mjs", path)
+	cmd.Env = append(os.Environ(), "HEARTH_LANCEDB_NODE_MODULES="+nodeModules(t))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func TestRandomTablesReadAsLanceDBReadsThem(t *testing.T) {
+	nodeModules(t)
+	seed := *seedFlag
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d", seed)
+	dir := t.TempDir()
+	if *keepFlag != "" {
+		dir = *keepFlag
+	}
+	var specs []spec
+	for i := range *tablesFlag {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		specs = append(specs, drawSpec(t, r, dir, fmt.Sprintf("t%d", i), i%3, 12000))
+	}
+	writeTables(t, dir, specs)
+	refused := 0
+	for i, s := range specs {
+		if msg, err := os.ReadFile(s.Out + ".error"); err == nil {
+			refused++
+			t.Logf("table %d is refused by LanceDB: %.200s", i, msg)
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			for k, c := range s.columns {
+				t.Logf("version %s, c%d: %s %s nulls %v", s.Version, k, c.Type, c.Shape, c.Nulls)
+			}
+			checkTable(t, filepath.Join(s.Dir, s.Name+".lance"), readIPC(t, s.Out), rand.New(rand.NewPCG(seed, uint64(i)+1000)))
+		})
+	}
+	if refused > len(specs)/2 {
+		t.Errorf("LanceDB refused %d of %d tables", refused, len(specs))
+	}
+}
+
+// checkTable compares scans and takes of a table with what LanceDB read from it. want has a column _rowid of row addresses.
+func checkTable(t *testing.T, path string, want map[string]arrow.Array, r *rand.Rand) {
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	dir, err := storage.NewDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	d, err := dataset.Open(t.Context(), dir, dataset.Options{File: file.Options{Allocator: mem}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	opts := dataset.ScanOptions{WithRowAddr: true, BatchRows: []int{0, 1, 100, 1024, 5000}[r.IntN(5)]}
+	if want["_rowid"] == nil {
+		// Nothing is left: LanceDB returns no columns but those of the schema.
+		if n, err := d.CountRows(t.Context()); n != 0 || err != nil {
+			t.Fatalf("got %d rows and %v, want none", n, err)
+		}
+		return
+	}
+	if opts.BatchRows == 1 && want["_rowid"].Len() > 2000 {
+		opts.BatchRows = 333
+	}
+	if r.IntN(2) == 0 {
+		opts.ReadAheadBytes = 1 + r.Int64N(5000)
+	}
+	sc := d.Schema().Arrow()
+	fields := append(sc.Fields(), arrow.Field{Name: dataset.RowAddrColumn, Type: arrow.PrimitiveTypes.Uint64})
+	got := columnsOf(t, arrow.NewSchema(fields, nil), d.Scan(t.Context(), opts))
+	for name, w := range want {
+		g := got[name]
+		if name == "_rowid" {
+			g = got[dataset.RowAddrColumn]
+		}
+		if g == nil {
+			t.Fatalf("no column %s", name)
+		}
+		if diff := randtable.Diff(w, g); diff != "" {
+			t.Errorf("scan %+v: column %s %s: %s", opts, name, w.DataType(), diff)
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	addrs := got[dataset.RowAddrColumn].(*array.Uint64).Uint64Values()
+	for _, n := range []int{1, 10, 300} {
+		if len(addrs) == 0 {
+			break
+		}
+		pick := make([]int, n)
+		for i := range pick {
+			pick[i] = r.IntN(len(addrs))
+		}
+		if r.IntN(2) == 0 {
+			slices.Sort(pick)
+			pick = slices.Compact(pick)
+		}
+		ask := make([]uint64, len(pick))
+		for i, p := range pick {
+			ask[i] = addrs[p]
+		}
+		b, err := d.Take(t.Context(), ask, dataset.TakeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range b.Schema().Fields() {
+			for k, p := range pick {
+				w := array.NewSlice(got[f.Name], int64(p), int64(p)+1)
+				g := array.NewSlice(b.Column(i), int64(k), int64(k)+1)
+				if diff := randtable.Diff(w, g); diff != "" {
+					t.Errorf("take of %d rows: column %s, row %d (row %d of the scan): %s", n, f.Name, k, p, diff)
+				}
+				w.Release()
+				g.Release()
+			}
+		}
+		b.Release()
+	}
+}
