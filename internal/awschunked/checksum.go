@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/base64"
 	"hash"
 	"hash/crc32"
 	"hash/crc64"
@@ -44,5 +45,22 @@ func NewChecksum(name string) (hash.Hash, bool) {
 		return md5.New(), true
 	default:
 		return nil, false
+	}
+}
+
+// ChecksumValueBytes returns the length of a checksum header's value, which an
+// encoder must know before the value, and false for other names. It knows some
+// algorithms that NewChecksum cannot compute.
+func ChecksumValueBytes(name string) (n int, ok bool) {
+	if h, ok := NewChecksum(name); ok {
+		return base64.StdEncoding.EncodedLen(h.Size()), true
+	}
+	switch strings.ToLower(name) {
+	case checksumPrefix + "xxhash64", checksumPrefix + "xxhash3":
+		return base64.StdEncoding.EncodedLen(8), true
+	case checksumPrefix + "xxhash128":
+		return base64.StdEncoding.EncodedLen(16), true
+	default:
+		return 0, false
 	}
 }

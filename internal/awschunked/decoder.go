@@ -143,6 +143,16 @@ func (d *Decoder) Trailer() http.Header {
 	return d.trailers.header()
 }
 
+// TrailerNames returns the announced trailers in lower case. The caller owns the
+// result.
+func (d *Decoder) TrailerNames() []string {
+	names := make([]string, len(d.trailers.list))
+	for i := range d.trailers.list {
+		names[i] = d.trailers.list[i].name
+	}
+	return names
+}
+
 // read returns either bytes or an error, never both, so that a bad chunk's last
 // piece is not handed out with the news that it is bad.
 func (d *Decoder) read(p []byte) (int, error) {

@@ -31,12 +31,11 @@ type Body struct {
 	err     error
 }
 
-// Body returns the body of r, the request that id was verified from. It takes
-// ownership of r.Body; close the Body instead. For an aws-chunked body of zero
-// bytes it reads it to the end at once, so that an error comes before anything
-// is forwarded. The error is of type [*Error], unless reading the connection
-// failed; then and on success alike r.Body is the caller's to close only if Body
-// returned an error.
+// Body returns the body of r, the request that id was verified from. Closing the
+// Body closes r.Body; until then r.Body must not be read beside it. An aws-chunked
+// body of zero bytes is read to its end at once, so that an error comes before
+// anything is forwarded. The error is of type [*Error], unless reading the
+// connection failed; r.Body stays the caller's then.
 func (id *Identity) Body(r *http.Request) (*Body, error) {
 	src := r.Body
 	if src == nil {
@@ -98,6 +97,15 @@ func (b *Body) Trailer() http.Header {
 		return nil
 	}
 	return b.decoder.Trailer()
+}
+
+// TrailerNames returns the trailers that an aws-chunked body announced, in lower
+// case: those that [Body.Trailer] will have. The caller owns the result.
+func (b *Body) TrailerNames() []string {
+	if b.decoder == nil {
+		return nil
+	}
+	return b.decoder.TrailerNames()
 }
 
 // Read implements io.Reader. Errors that concern the body are of type [*Error];

@@ -26,7 +26,7 @@ import (
 // A seenRequest is what a recorder's handler found in a request.
 type seenRequest struct {
 	Method, Key, Query, Body string
-	Payload                  string
+	Payload, Proto           string
 	Presigned                bool
 	Trailer                  http.Header
 }
@@ -39,7 +39,14 @@ type recorder struct {
 	errs []error
 }
 
-func newRecorder(t *testing.T, useTLS bool) *recorder {
+// The protocols that a recorder speaks.
+const (
+	plain = iota
+	overTLS
+	overHTTP2
+)
+
+func newRecorder(t *testing.T, protocol int) *recorder {
 	t.Helper()
 	v := newVerifier(t, sigv4.Options{Region: exampleRegion, Now: time.Now})
 	rec := &recorder{}
@@ -55,10 +62,12 @@ func newRecorder(t *testing.T, useTLS bool) *recorder {
 		rec.seen = append(rec.seen, seen)
 		w.Header().Set("ETag", `"x"`)
 	})
-	if useTLS {
-		rec.Server = httptest.NewTLSServer(handler)
+	rec.Server = httptest.NewUnstartedServer(handler)
+	rec.EnableHTTP2 = protocol == overHTTP2
+	if protocol == plain {
+		rec.Start()
 	} else {
-		rec.Server = httptest.NewServer(handler)
+		rec.StartTLS()
 	}
 	t.Cleanup(rec.Close)
 	return rec
@@ -91,7 +100,7 @@ func look(v *sigv4.Verifier, r *http.Request) (seenRequest, error) {
 	}
 	return seenRequest{
 		Method: r.Method, Key: key, Query: sigv4.StripQuery(rawQuery), Body: string(body),
-		Payload: id.Payload.String(), Presigned: id.Presigned, Trailer: b.Trailer(),
+		Payload: id.Payload.String(), Proto: r.Proto, Presigned: id.Presigned, Trailer: b.Trailer(),
 	}, nil
 }
 
@@ -131,7 +140,11 @@ var awkwardKeys = []string{
 func TestRealClient(t *testing.T) {
 	for _, useTLS := range []bool{false, true} {
 		t.Run(fmt.Sprintf("tls=%t", useTLS), func(t *testing.T) {
-			rec := newRecorder(t, useTLS)
+			protocol := plain
+			if useTLS {
+				protocol = overTLS
+			}
+			rec := newRecorder(t, protocol)
 			c := rec.client()
 			ctx := t.Context()
 
@@ -239,8 +252,8 @@ func TestRealClient(t *testing.T) {
 					}
 					send(t, rec.Client(), put, "the body")
 					want := []seenRequest{
-						{Method: "GET", Key: "/lake/" + key, Query: "response-content-type=text%2Fplain%3B%20x%3D%2B&x-id=GetObject", Payload: "UNSIGNED-PAYLOAD", Presigned: true},
-						{Method: "PUT", Key: "/lake/" + key, Query: "x-id=PutObject", Body: "the body", Payload: "UNSIGNED-PAYLOAD", Presigned: true},
+						{Method: "GET", Key: "/lake/" + key, Query: "response-content-type=text%2Fplain%3B%20x%3D%2B&x-id=GetObject", Payload: "UNSIGNED-PAYLOAD", Proto: "HTTP/1.1", Presigned: true},
+						{Method: "PUT", Key: "/lake/" + key, Query: "x-id=PutObject", Body: "the body", Payload: "UNSIGNED-PAYLOAD", Proto: "HTTP/1.1", Presigned: true},
 					}
 					if diff := cmp.Diff(want, rec.take(t)); diff != "" {
 						t.Errorf("%q (-want +got):\n%s", key, diff)
@@ -345,7 +358,7 @@ func escape(s string) string {
 }
 
 func TestRandomBodies(t *testing.T) {
-	rec := newRecorder(t, true)
+	rec := newRecorder(t, overTLS)
 	c := rec.client()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
