@@ -88,6 +88,9 @@ func (s *Scope) allows(bucket, key string, op Op) bool {
 // hasDotSegment reports whether a key has a segment that a file system would
 // resolve.
 func hasDotSegment(key string) bool {
+	if !strings.HasPrefix(key, ".") && !strings.Contains(key, "/.") {
+		return false // as good as every key
+	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "." || segment == ".." {
 			return true

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,8 +55,15 @@ func readFile(path string, log *slog.Logger) (keys []fileKey, err error) {
 // parseFile reads the text of a keys file. It walks the YAML tree itself: the
 // decoder's own messages quote values, and a value may be a secret.
 func parseFile(text []byte) ([]fileKey, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	var doc, more yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(err)
+	}
+	switch err := d.Decode(&more); {
+	case err == nil:
+		return nil, lineError(more.Line, "the file: must hold one document")
+	case !errors.Is(err, io.EOF):
 		return nil, syntaxError(err)
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
