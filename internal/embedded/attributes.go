@@ -30,18 +30,14 @@ type attributes struct {
 }
 
 // newAttributes uses extended attributes where dir has them, files elsewhere.
-func newAttributes(dir string, log *slog.Logger) (*attributes, error) {
+func newAttributes(dir string, o Options) (*attributes, error) {
 	ok, err := hasXattr(dir)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	if ok {
+	if ok && !o.noXattr {
 		return &attributes{MetadataStorer: meta.XattrMeta{}, root: dir}, nil
 	}
-	return newSidecar(dir, log)
-}
-
-func newSidecar(dir string, log *slog.Logger) (*attributes, error) {
 	side := filepath.Join(dir, sidecarDir)
 	if err := os.MkdirAll(side, 0o755); err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
@@ -50,7 +46,7 @@ func newSidecar(dir string, log *slog.Logger) (*attributes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	log.Info("embedded store keeps attributes in files", slog.String("dir", side))
+	o.Logger.Info("embedded store keeps attributes in files", slog.String("dir", side))
 	return &attributes{MetadataStorer: files, root: dir}, nil
 }
 

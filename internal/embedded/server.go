@@ -86,7 +86,7 @@ func (s *Store) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("embedded: working directory: %w", err)
 	}
-	attributes, err := newAttributes(s.Dir, o.Logger)
+	attributes, err := newAttributes(s.Dir, o)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	Region string
 	// Logger receives the lifecycle; nil discards.
 	Logger *slog.Logger
+
+	noXattr bool // keep attributes in files, in tests
 }
 
 func (o Options) withDefaults() Options {

@@ -161,6 +161,10 @@ func (r *resolved) resolve(ctx context.Context, bucket string) (target, error) {
 	return t, nil
 }
 
+// endpointSigV4 is what the SDK's endpoint rules call Signature Version 4; the
+// constants of smithy are names of another list.
+const endpointSigV4 = "sigv4"
+
 func (r *resolved) ask(ctx context.Context, bucket string) (target, error) {
 	o := &r.options
 	params := s3.EndpointParameters{
@@ -193,7 +197,7 @@ func (r *resolved) ask(ctx context.Context, bucket string) (target, error) {
 		return t, nil
 	}
 	for _, scheme := range schemes {
-		if scheme.SchemeID != smithyauth.SchemeIDSigV4 {
+		if scheme.SchemeID != endpointSigV4 {
 			continue
 		}
 		if name, ok := smithyhttp.GetSigV4SigningName(&scheme.SignerProperties); ok && name != "" {
