@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"weak"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/pb"
@@ -43,6 +44,8 @@ type page struct {
 
 	mu   sync.Mutex
 	made *prepared // guarded by mu; what reads of the page share, once made
+	// plain is the last buffer decompressed of a version 2.0 page. Guarded by mu.
+	plain weak.Pointer[plain]
 }
 
 func (p *page) String() string { return fmt.Sprintf("column %d page %d", p.col.index, p.no) }

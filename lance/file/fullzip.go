@@ -33,6 +33,7 @@ type zipReader struct {
 	prefix  int // bytes of the length in front of a value of varying length
 	dims    int // validity bits in front of a fixed-size list; 0 for none
 	table   *fsst.Table
+	general *values.Decompressor
 }
 
 func (z *zipReader) start() error {
@@ -55,6 +56,8 @@ func (z *zipReader) start() error {
 	switch leaf := z.lr.leaf.(type) {
 	case *sink.Fixed:
 		return z.startFixed(l.Value, leaf.Width())
+	case *sink.Bits:
+		return z.startFixed(l.Value, 1)
 	case *sink.FixedList:
 		return z.startList(leaf)
 	case *sink.Var:
@@ -108,6 +111,14 @@ func (z *zipReader) startVariable() error {
 		}
 		e = e.FSST.Values
 	}
+	if e != nil && e.General != nil {
+		d, err := values.NewDecompressor(e.General.Compression.Scheme)
+		if err != nil {
+			return err
+		}
+		z.general = d
+		e = e.General.Values
+	}
 	if e == nil || e.Variable == nil || e.Variable.Values != nil && e.Variable.Values.Scheme != pb.CompressionNone {
 		return fault.Unsupportedf("full-zip encoding %s", z.l.Value.Name())
 	}
@@ -157,6 +168,12 @@ func (z *zipReader) plain(b []byte, n int) error {
 	switch leaf := z.lr.leaf.(type) {
 	case *sink.Fixed:
 		return leaf.Append(b)
+	case *sink.Bits:
+		for _, v := range b {
+			if err := leaf.AppendRun(v != 0, 1); err != nil {
+				return err
+			}
+		}
 	case *sink.FixedList:
 		if z.dims == 0 {
 			if err := values.AppendItemValidity(leaf, nil, 0, n*leaf.Dim()); err != nil {
@@ -298,6 +315,8 @@ func (z *zipReader) value(v []byte) error {
 	switch leaf := z.lr.leaf.(type) {
 	case *sink.Fixed:
 		return leaf.Append(v)
+	case *sink.Bits:
+		return leaf.AppendRun(v[0] != 0, 1)
 	case *sink.FixedList:
 		var bits []byte
 		if z.dims > 0 {
@@ -309,6 +328,12 @@ func (z *zipReader) value(v []byte) error {
 		}
 		return leaf.Items().(*sink.Fixed).Append(v)
 	case *sink.Var:
+		if z.general != nil {
+			var err error
+			if v, err = z.general.Decompress(v); err != nil {
+				return err
+			}
+		}
 		if z.table != nil {
 			return values.AppendFSST(leaf, z.table, v)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"weak"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -157,7 +158,7 @@ func (rd *reading) offsets20(p *page, e *pb.ArrayEncoding, s span, adjust uint64
 		return nil, 0, fault.Unsupportedf("offsets of %d bits", f.BitsPerValue)
 	}
 	from := max(s.lo-1, 0)
-	b, err := rd.bytes20(p, f.Buffer, from*size, s.hi*size)
+	b, err := rd.bytes20(p, f, from*size, s.hi*size)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -185,12 +186,75 @@ func (rd *reading) offsets20(p *page, e *pb.ArrayEncoding, s span, adjust uint64
 	return ends, first, nil
 }
 
-// bytes20 reads part of a buffer of the page.
-func (rd *reading) bytes20(p *page, b pb.Buffer20, lo, hi int64) ([]byte, error) {
-	if b.Kind != 0 {
-		return nil, fault.Unsupportedf("version 2.0 buffer of kind %d", b.Kind)
+// flatBytes reads runs of bytes of a flat encoding's buffer.
+func (rd *reading) flatBytes(p *page, f *pb.Flat20, runs []span) ([][]byte, error) {
+	if f.Buffer.Kind != 0 {
+		return nil, fault.Unsupportedf("version 2.0 buffer of kind %d", f.Buffer.Kind)
 	}
-	out, err := rd.from(p.col).read(rd.ctx, p, []want{{int(b.Index), lo, hi}})
+	if f.Compression != "" && f.Compression != "none" {
+		return rd.compressed20(p, f, runs)
+	}
+	wants := make([]want, len(runs))
+	for i, s := range runs {
+		wants[i] = want{int(f.Buffer.Index), s.lo, s.hi}
+	}
+	return rd.from(p.col).read(rd.ctx, p, wants)
+}
+
+// compressed20 is flatBytes of a buffer that is compressed as a whole. The last one decompressed is kept while memory allows,
+// so that a scan in batches does not begin anew with each.
+func (rd *reading) compressed20(p *page, f *pb.Flat20, runs []span) ([][]byte, error) {
+	var scheme pb.CompressionScheme
+	switch f.Compression {
+	case "lz4":
+		scheme = pb.CompressionLZ4
+	case "zstd":
+		scheme = pb.CompressionZSTD
+	default:
+		return nil, fault.Unsupportedf("flat values with compression %q", f.Compression)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	whole := p.plain.Value()
+	if whole == nil || whole.buf != f.Buffer.Index {
+		rg, err := p.buffer(int(f.Buffer.Index))
+		if err != nil {
+			return nil, err
+		}
+		b, err := direct{rd.r}.read(rd.ctx, p, []want{{int(f.Buffer.Index), 0, rg.Length}})
+		if err != nil {
+			return nil, err
+		}
+		d, err := values.NewDecompressor(scheme)
+		if err != nil {
+			return nil, err
+		}
+		out, err := d.Decompress(b[0])
+		if err != nil {
+			return nil, err
+		}
+		whole = &plain{buf: f.Buffer.Index, b: out}
+		p.plain = weak.Make(whole)
+	}
+	out := make([][]byte, len(runs))
+	for i, s := range runs {
+		if s.lo < 0 || s.hi < s.lo || s.hi > int64(len(whole.b)) {
+			return nil, fault.Corruptf("bytes %d to %d of %d", s.lo, s.hi, len(whole.b))
+		}
+		out[i] = whole.b[s.lo:s.hi]
+	}
+	return out, nil
+}
+
+// plain is a decompressed buffer of a version 2.0 page.
+type plain struct {
+	buf uint32
+	b   []byte
+}
+
+// bytes20 reads one run of bytes of a flat encoding's buffer.
+func (rd *reading) bytes20(p *page, f *pb.Flat20, lo, hi int64) ([]byte, error) {
+	out, err := rd.flatBytes(p, f, []span{{lo, hi}})
 	if err != nil {
 		return nil, err
 	}
@@ -204,9 +268,6 @@ func plainFlat(e *pb.ArrayEncoding) (*pb.Flat20, error) {
 	}
 	if e == nil || e.Flat == nil {
 		return nil, fault.Unsupportedf("%s where flat values were expected", name20(e))
-	}
-	if e.Flat.Compression != "" {
-		return nil, fault.Unsupportedf("flat values with compression %q", e.Flat.Compression)
 	}
 	return e.Flat, nil
 }
@@ -350,22 +411,16 @@ func unwrap(leaf sink.Leaf) (sink.Leaf, *sink.Validity) {
 
 // bits20 reads the bytes that hold the bits of each span; the first bit of a span is bit lo%8.
 func (rd *reading) bits20(p *page, f *pb.Flat20, spans []span) ([][]byte, error) {
-	if f.Buffer.Kind != 0 {
-		return nil, fault.Unsupportedf("version 2.0 buffer of kind %d", f.Buffer.Kind)
-	}
-	wants := make([]want, len(spans))
+	runs := make([]span, len(spans))
 	for i, s := range spans {
-		wants[i] = want{int(f.Buffer.Index), s.lo / 8, (s.hi + 7) / 8}
+		runs[i] = span{s.lo / 8, (s.hi + 7) / 8}
 	}
-	return rd.from(p.col).read(rd.ctx, p, wants)
+	return rd.flatBytes(p, f, runs)
 }
 
 // flat20 appends values of a fixed number of bits.
 func (rd *reading) flat20(p *page, f *pb.Flat20, spans []span, leaf sink.Leaf) error {
 	leaf, _ = unwrap(leaf)
-	if f.Compression != "" {
-		return fault.Unsupportedf("flat values with compression %q", f.Compression)
-	}
 	switch leaf := leaf.(type) {
 	case *sink.Bits:
 		if f.BitsPerValue != 1 {
@@ -386,17 +441,14 @@ func (rd *reading) flat20(p *page, f *pb.Flat20, spans []span, leaf sink.Leaf) e
 		if f.BitsPerValue != uint64(8*w) {
 			return fault.Corruptf("flat values of %d bits in a column of %d bits", f.BitsPerValue, 8*w)
 		}
-		if f.Buffer.Kind != 0 {
-			return fault.Unsupportedf("version 2.0 buffer of kind %d", f.Buffer.Kind)
-		}
-		wants := make([]want, len(spans))
+		runs := make([]span, len(spans))
 		for i, s := range spans {
 			if s.hi > math.MaxInt64/max(w, 1) {
 				return fault.Corruptf("%d values of %d bytes", s.hi, w)
 			}
-			wants[i] = want{int(f.Buffer.Index), s.lo * w, s.hi * w}
+			runs[i] = span{s.lo * w, s.hi * w}
 		}
-		bufs, err := rd.from(p.col).read(rd.ctx, p, wants)
+		bufs, err := rd.flatBytes(p, f, runs)
 		if err != nil {
 			return err
 		}
@@ -436,7 +488,7 @@ func (rd *reading) binary20(p *page, e *pb.Binary20, spans []span, leaf sink.Lea
 			}
 			last = x.end
 		}
-		data, err := rd.bytes20(p, f.Buffer, int64(first), int64(last))
+		data, err := rd.bytes20(p, f, int64(first), int64(last))
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf 
 		return fault.Unsupportedf("dictionary indices of %d bits", f.BitsPerValue)
 	}
 	for _, s := range spans {
-		b, err := rd.bytes20(p, f.Buffer, s.lo*size, s.hi*size)
+		b, err := rd.bytes20(p, f, s.lo*size, s.hi*size)
 		if err != nil {
 			return err
 		}

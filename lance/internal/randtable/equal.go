@@ -9,18 +9,63 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// Diff returns where two arrays differ in meaning, "" when they are equal: what lies under a null does not count, everything
-// else is compared bit by bit.
-func Diff(want, got arrow.Array) string {
+// Chunks is a column in pieces.
+type Chunks []arrow.Array
+
+// Len is the number of values.
+func (c Chunks) Len() int {
+	n := 0
+	for _, a := range c {
+		n += a.Len()
+	}
+	return n
+}
+
+// Release releases the pieces.
+func (c Chunks) Release() {
+	for _, a := range c {
+		a.Release()
+	}
+}
+
+// at returns the piece that holds value i, and its place there.
+func (c Chunks) at(i int) (arrow.Array, int) {
+	for _, a := range c {
+		if i < a.Len() {
+			return a, i
+		}
+		i -= a.Len()
+	}
+	panic("index out of range")
+}
+
+// Diff returns where two columns differ in meaning, "" when they are equal: what lies under a null does not count,
+// everything else is compared bit by bit.
+func Diff(want, got Chunks) string {
 	if want.Len() != got.Len() {
 		return fmt.Sprintf("length: want %d, got %d", want.Len(), got.Len())
 	}
-	for i := range want.Len() {
-		if d := diffAt(want, got, i, i); d != "" {
-			return fmt.Sprintf("row %d: %s", i, d)
+	at, k, j := 0, 0, 0 // the place in got
+	for _, a := range want {
+		for i := range a.Len() {
+			for j == got[k].Len() {
+				k, j = k+1, 0
+			}
+			if d := diffAt(a, got[k], i, j); d != "" {
+				return fmt.Sprintf("row %d: %s", at, d)
+			}
+			at++
+			j++
 		}
 	}
 	return ""
+}
+
+// DiffAt compares one value of each.
+func DiffAt(want, got Chunks, i, j int) string {
+	a, i := want.at(i)
+	b, j := got.at(j)
+	return diffAt(a, b, i, j)
 }
 
 func diffAt(a, b arrow.Array, i, j int) string {

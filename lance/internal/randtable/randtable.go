@@ -52,6 +52,22 @@ func Types() []arrow.DataType {
 	}
 }
 
+// Hints are metadata that make Lance choose encodings it would not choose by itself.
+func Hints(r *rand.Rand) map[string]string {
+	m := map[string]string{}
+	pick := func(key string, values ...string) {
+		if r.IntN(2) == 0 {
+			m["lance-encoding:"+key] = values[r.IntN(len(values))]
+		}
+	}
+	pick("compression", "lz4", "zstd", "fsst", "none")
+	pick("structural-encoding", "miniblock", "fullzip")
+	pick("bss", "on", "auto", "off")
+	pick("rle-threshold", "0.01", "0.5", "1.0")
+	pick("dict-divisor", "1", "2", "1000")
+	return m
+}
+
 // Type draws a type nested at most depth deep.
 func Type(r *rand.Rand, depth int) arrow.DataType {
 	if depth > 0 {
@@ -77,6 +93,10 @@ type Column struct {
 	Shape Shape
 	// Nulls is the share of nulls at every level, 0 to 1.
 	Nulls float64
+	// ItemNulls is the share of nulls among the items of fixed-size lists.
+	ItemNulls float64
+	// Metadata of the field; Lance takes hints about encodings from it.
+	Metadata map[string]string
 }
 
 // Fill appends n values of the column to b, whose type is the column's.
@@ -192,7 +212,7 @@ func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
 		b.Append(true)
 		ft := t.(*arrow.FixedSizeListType)
 		items := *g
-		items.c.Nulls = 0
+		items.c.Nulls = g.c.ItemNulls
 		for range int(ft.Len()) {
 			items.one(b.ValueBuilder(), ft.Elem(), depth+1)
 		}
@@ -220,7 +240,7 @@ func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
 func Table(r *rand.Rand, cols []Column, first, rows int) arrow.RecordBatch {
 	fs := []arrow.Field{{Name: "rid", Type: arrow.PrimitiveTypes.Int64}}
 	for i, c := range cols {
-		fs = append(fs, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: c.Type, Nullable: true})
+		fs = append(fs, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: c.Type, Nullable: true, Metadata: arrow.MetadataFrom(c.Metadata)})
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fs, nil))
 	defer b.Release()

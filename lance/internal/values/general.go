@@ -17,6 +17,7 @@ const zstdMagic = 0xfd2fb528
 type general struct {
 	scheme pb.CompressionScheme
 	out    []byte
+	dec    *zstd.Decoder
 }
 
 func newGeneral(e *pb.GeneralEncoding) (*general, error) {
@@ -26,6 +27,21 @@ func newGeneral(e *pb.GeneralEncoding) (*general, error) {
 	}
 	return nil, fault.Unsupportedf("compression scheme %d", e.Compression.Scheme)
 }
+
+// Decompressor decompresses buffers; its results are valid until the next call.
+type Decompressor struct{ g general }
+
+// NewDecompressor returns a Decompressor for a scheme.
+func NewDecompressor(s pb.CompressionScheme) (*Decompressor, error) {
+	g, err := newGeneral(&pb.GeneralEncoding{Compression: pb.BufferCompression{Scheme: s}})
+	if err != nil {
+		return nil, err
+	}
+	return &Decompressor{*g}, nil
+}
+
+// Decompress returns the bytes that b stands for.
+func (d *Decompressor) Decompress(b []byte) ([]byte, error) { return d.g.decompress(b, -1) }
 
 // decompress returns the bytes of b, which may be at most limit long; limit < 0 means that only the ratio to the input is
 // bounded. The result is valid until the next call.
@@ -67,7 +83,10 @@ func (g *general) lz4(b []byte, limit int) ([]byte, error) {
 }
 
 // maxZstdRatio bounds what a frame may grow to when nothing else is known.
-const maxZstdRatio = 1 << 12
+const (
+	maxZstdRatio = 1 << 12
+	maxZstdBytes = 1 << 30
+)
 
 // zstd is a u64 of the uncompressed size, then one frame; older files have the frame alone.
 func (g *general) zstd(b []byte, limit int) ([]byte, error) {
@@ -89,13 +108,23 @@ func (g *general) zstd(b []byte, limit int) ([]byte, error) {
 		size = int64(u)
 		b = b[8:]
 	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(max(limit, 1<<10))))
-	if err != nil {
+	var head zstd.Header
+	if err := head.Decode(b); err != nil {
 		return nil, fault.Corruptf("zstd: %w", err)
 	}
-	defer dec.Close()
-	g.out, err = dec.DecodeAll(b, g.out[:0])
-	if err != nil {
+	if head.HasFCS && head.FrameContentSize > uint64(limit) {
+		return nil, fault.Corruptf("zstd: %d bytes from %d", head.FrameContentSize, len(b))
+	}
+	if g.dec == nil {
+		// One goroutine and no history of its own: nothing to close.
+		dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxZstdBytes))
+		if err != nil {
+			return nil, fault.Corruptf("zstd: %w", err)
+		}
+		g.dec = dec
+	}
+	var err error
+	if g.out, err = g.dec.DecodeAll(b, g.out[:0]); err != nil {
 		return nil, fault.Corruptf("zstd: %w", err)
 	}
 	if size >= 0 && int64(len(g.out)) != size {
