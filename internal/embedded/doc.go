@@ -26,6 +26,11 @@
 // that races with an overwrite of its key may see the new bytes under the old
 // ETag.
 //
+// The server's HTTP library leaves two clock goroutines behind for the life of the
+// process, and one for up to ten seconds after Close; everything else is gone when
+// Close returns.
+//
 // Built with the tag noembedded, the package links no server, and Start returns
-// [ErrNotBuilt].
+// [ErrNotBuilt]. That makes a program that uses this package and internal/origin,
+// stripped, linux/amd64, 12.4 MB instead of 24.3 MB.
 package embedded
