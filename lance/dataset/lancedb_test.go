@@ -92,10 +92,7 @@ func writeIPC(t *testing.T, path string, batches []arrow.RecordBatch) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w, err := ipc.NewFileWriter(f, ipc.WithSchema(batches[0].Schema()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := ipc.NewWriter(f, ipc.WithSchema(batches[0].Schema()))
 	for _, b := range batches {
 		if err := w.Write(b); err != nil {
 			t.Fatal(err)

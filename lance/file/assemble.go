@@ -28,7 +28,7 @@ func (rd *reading) array21(top *node, spans []span) (arrow.ArrayData, error) {
 		if n.col == nil || err != nil {
 			return
 		}
-		leaf, e := sink.New(n.field.Type, rd.lim)
+		leaf, e := sink.New(storageType(n.field.Type), rd.lim)
 		if e == nil {
 			lr := &leafRead{leaf: leaf, levels: levels{chain: n.chain, limit: int(rd.lim.MaxBytes / 2)}}
 			reads[n] = lr
@@ -45,7 +45,7 @@ func (rd *reading) array21(top *node, spans []span) (arrow.ArrayData, error) {
 		return nil, err
 	}
 	if top.col != nil {
-		return reads[top].leaf.Finish()
+		return rd.finish(top, reads[top].leaf)
 	}
 	a := &assembly{rd: rd, reads: reads}
 	return a.build(top, 0)
@@ -127,7 +127,7 @@ func (a *assembly) buildLeaf(n *node) (arrow.ArrayData, error) {
 	if visible != lr.leaf.Len() {
 		return nil, fault.Corruptf("field %q: %d values for %d levels that have one", n.field.Name, lr.leaf.Len(), visible)
 	}
-	return lr.leaf.Finish()
+	return a.rd.finish(n, lr.leaf)
 }
 
 func (a *assembly) buildStruct(n *node, pos int) (arrow.ArrayData, error) {

@@ -47,9 +47,6 @@ func (n *node) walk(fn func(*node)) {
 	}
 }
 
-// All is the projection of every field of the file's own schema.
-func (r *Reader) All() *Projection { return r.all }
-
 // Project chooses top-level fields of the file's own schema by name, in the order given; no names means all.
 func (r *Reader) Project(names ...string) (*Projection, error) {
 	fields, err := r.schema.Project(names...)
@@ -107,6 +104,9 @@ func (r *Reader) ownColumns() map[int32]int {
 
 func (r *Reader) bind(f *schema.Field, columns map[int32]int) (*node, error) {
 	n := &node{field: f}
+	if f.Unsupported != nil {
+		return nil, fmt.Errorf("%w: %w", fault.ErrUnsupported, f.Unsupported)
+	}
 	if f.IsPacked() {
 		return nil, fault.Unsupportedf("packed struct %q", f.Name)
 	}

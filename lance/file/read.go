@@ -29,13 +29,20 @@ func (r *Reader) ReadRows(ctx context.Context, p *Projection, lo, hi int64) (arr
 	if lo < 0 || hi < lo || hi > r.rows {
 		return nil, fmt.Errorf("lance file %s: rows %d to %d of %d: %w", r.Path(), lo, hi, r.rows, ErrRow)
 	}
-	return r.read(ctx, r.orAll(p), appendSpan(nil, span{lo, hi}), r.directs(p))
+	p, err := r.orAll(p)
+	if err != nil {
+		return nil, err
+	}
+	return r.read(ctx, p, appendSpan(nil, span{lo, hi}), r.directs())
 }
 
 // Take reads the given rows, in the order given; a row may be asked for more than once. A nil projection means all fields.
 // Only the chunks that hold a row are read, each once. The caller releases the batch.
 func (r *Reader) Take(ctx context.Context, p *Projection, rows []int64) (arrow.RecordBatch, error) {
-	p = r.orAll(p)
+	p, err := r.orAll(p)
+	if err != nil {
+		return nil, err
+	}
 	for _, row := range rows {
 		if row < 0 || row >= r.rows {
 			return nil, fmt.Errorf("lance file %s: row %d of %d: %w", r.Path(), row, r.rows, ErrRow)
@@ -46,12 +53,12 @@ func (r *Reader) Take(ctx context.Context, p *Projection, rows []int64) (arrow.R
 		rising = rows[i] > rows[i-1]
 	}
 	if rising {
-		return r.read(ctx, p, spansOf(rows), r.directs(p))
+		return r.read(ctx, p, spansOf(rows), r.directs())
 	}
 	sorted := slices.Clone(rows)
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
-	batch, err := r.read(ctx, p, spansOf(sorted), r.directs(p))
+	batch, err := r.read(ctx, p, spansOf(sorted), r.directs())
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +110,6 @@ type ScanOptions struct {
 
 // Scan returns the rows in batches. It stops after the first error. The consumer releases each batch.
 func (r *Reader) Scan(ctx context.Context, o ScanOptions) iter.Seq2[arrow.RecordBatch, error] {
-	p := r.orAll(o.Projection)
 	if o.Rows == nil {
 		o.Rows = []RowRange{{0, r.rows}}
 	}
@@ -114,7 +120,11 @@ func (r *Reader) Scan(ctx context.Context, o ScanOptions) iter.Seq2[arrow.Record
 		o.ReadAheadBytes = DefaultReadAheadBytes
 	}
 	return func(yield func(arrow.RecordBatch, error) bool) {
-		if err := r.checkRanges(o.Rows); err != nil {
+		p, err := r.orAll(o.Projection)
+		if err == nil {
+			err = r.checkRanges(o.Rows)
+		}
+		if err != nil {
 			yield(nil, err)
 			return
 		}
@@ -168,14 +178,14 @@ func batches(rows []RowRange, n int64) iter.Seq[[]span] {
 	}
 }
 
-func (r *Reader) orAll(p *Projection) *Projection {
+func (r *Reader) orAll(p *Projection) (*Projection, error) {
 	if p == nil {
-		return r.all
+		return r.all, r.allErr
 	}
-	return p
+	return p, nil
 }
 
-func (r *Reader) directs(*Projection) func(*column) source {
+func (r *Reader) directs() func(*column) source {
 	d := direct{r}
 	return func(*column) source { return d }
 }

@@ -23,6 +23,7 @@ type Reader struct {
 	schema  *schema.Schema
 	rows    int64
 	all     *Projection
+	allErr  error
 }
 
 // OpenPath opens a file of a store. See Open.
@@ -73,9 +74,9 @@ func Open(ctx context.Context, obj storage.Object, opts Options) (*Reader, error
 	if err := r.readColumns(ctx, t); err != nil {
 		return nil, err
 	}
-	r.all, err = r.project(r.schema.Fields, nil)
-	if err != nil {
-		return nil, r.at(f.ColumnMetadata, err)
+	// A field that cannot be read is an error when it is read, not before.
+	if r.all, r.allErr = r.project(r.schema.Fields, nil); r.allErr != nil {
+		r.allErr = r.at(f.ColumnMetadata, r.allErr)
 	}
 	return r, nil
 }

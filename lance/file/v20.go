@@ -24,7 +24,7 @@ func (rd *reading) array20(n *node, spans []span) (arrow.ArrayData, error) {
 	case n.field.LogicalType == "struct":
 		return rd.struct20(n, spans)
 	}
-	leaf, err := sink.New(n.field.Type, rd.lim)
+	leaf, err := sink.New(storageType(n.field.Type), rd.lim)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (rd *reading) array20(n *node, spans []span) (arrow.ArrayData, error) {
 	if err != nil {
 		return nil, err
 	}
-	return leaf.Finish()
+	return rd.finish(n, leaf)
 }
 
 // bounded is how many values of the page are worth making room for: what is asked, unless that is out of proportion to the

@@ -1,7 +1,6 @@
 package file
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,14 +14,15 @@ import (
 // dictionary20 appends the items that indices name; index 0 is null, k is item k-1.
 func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf sink.Leaf) error {
 	leaf, valid := unwrap(leaf)
-	v, ok := leaf.(*sink.Var)
-	if !ok {
-		return fault.Unsupportedf("version 2.0 dictionary of values that are not strings or bytes")
+	if e.Items == nil || e.Items.Dictionary != nil {
+		return fault.Corruptf("dictionary without items")
 	}
-	items, err := rd.items20(p, e)
+	data, err := rd.items20(p, e, leaf)
 	if err != nil {
 		return fmt.Errorf("dictionary: %w", err)
 	}
+	defer data.Release()
+	items := array.MakeFromData(data)
 	defer items.Release()
 	f, err := plainFlat(e.Indices)
 	if err != nil {
@@ -39,18 +39,16 @@ func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf 
 		if err != nil {
 			return err
 		}
-		var word [8]byte
-		for i := range int(s.len()) {
-			copy(word[:], b[i*int(size):(i+1)*int(size)])
-			k := binary.LittleEndian.Uint64(word[:])
+		for i := range s.len() {
+			k := uintAt(b[i*size : (i+1)*size])
 			if k > uint64(items.Len()) {
 				return fault.Corruptf("dictionary index %d of %d items", k, items.Len())
 			}
 			null := k == 0 || items.IsNull(int(k-1))
 			if null {
-				err = v.AppendEmpty(1)
+				err = leaf.AppendEmpty(1)
 			} else {
-				err = v.Append(items.Value(int(k - 1)))
+				err = appendItem(leaf, data, int(k-1))
 			}
 			if err == nil {
 				err = valid.AppendRun(!null, 1)
@@ -63,23 +61,30 @@ func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf 
 	return nil
 }
 
-// items20 decodes the items of a dictionary.
-func (rd *reading) items20(p *page, e *pb.Dictionary20) (*array.LargeBinary, error) {
-	tmp, err := sink.New(arrow.BinaryTypes.LargeBinary, rd.lim)
+// appendItem appends one value of an array of the leaf's type.
+func appendItem(leaf sink.Leaf, d arrow.ArrayData, i int) error {
+	v, err := scalarBytes(d, i)
+	if err != nil {
+		return err
+	}
+	switch leaf := leaf.(type) {
+	case *sink.Var:
+		return leaf.Append(v)
+	case *sink.Fixed:
+		return leaf.Append(v)
+	}
+	return fault.Unsupportedf("version 2.0 dictionary of %s", d.DataType())
+}
+
+// items20 decodes the items of a dictionary, which have the type of leaf.
+func (rd *reading) items20(p *page, e *pb.Dictionary20, leaf sink.Leaf) (arrow.ArrayData, error) {
+	tmp, err := sink.New(leaf.Type(), rd.lim)
 	if err != nil {
 		return nil, err
 	}
 	defer tmp.Release()
-	if e.Items == nil || e.Items.Dictionary != nil {
-		return nil, fault.Corruptf("dictionary without items")
-	}
 	if err := rd.values20(p, e.Items, []span{{0, int64(e.NumItems)}}, tmp); err != nil {
 		return nil, err
 	}
-	data, err := tmp.Finish()
-	if err != nil {
-		return nil, err
-	}
-	defer data.Release()
-	return array.NewLargeBinaryData(data), nil
+	return tmp.Finish()
 }

@@ -6,6 +6,7 @@
 //
 // Schemas are immutable once made and may be shared between goroutines.
 //
-// Errors: a list of fields that is no tree is [ErrMalformed]; a logical type that this package does not know is
-// [ErrUnsupported] and names it. Nothing is guessed: an unknown type never becomes a known one.
+// Errors: a list of fields that is no tree is [ErrMalformed]. A logical type that this package does not know is
+// [ErrUnsupported], names the type, and stays with its field ([Field.Unsupported]): a table with one strange column can be
+// read but for that column. Nothing is guessed: an unknown type never becomes a known one.
 package schema

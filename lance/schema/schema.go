@@ -39,7 +39,11 @@ type Field struct {
 	ParentID    int32 // -1 at the top
 	Name        string
 	LogicalType string // as Lance writes it
-	Type        arrow.DataType
+	// Type is the Arrow type; arrow.Null when Unsupported is set.
+	Type arrow.DataType
+	// Unsupported says why values of the field cannot be read: its type, or that of a part of it, is not known here. It is
+	// an ErrUnsupported. Other fields of the schema are not affected.
+	Unsupported error
 	Nullable    bool
 	Metadata    map[string]string
 	// Extension is the Arrow extension name, "" when there is none. Values are those of the storage type.
@@ -144,11 +148,21 @@ func (f *Field) resolve(depth int) error {
 			return err
 		}
 	}
-	t, err := f.arrowType()
-	if err != nil {
-		return fmt.Errorf("field %d %q: %w", f.ID, f.Name, err)
+	for _, c := range f.Children {
+		if c.Unsupported != nil {
+			f.Type, f.Unsupported = arrow.Null, c.Unsupported
+			return nil
+		}
 	}
-	f.Type = t
+	t, err := f.arrowType()
+	switch {
+	case errors.Is(err, ErrUnsupported):
+		f.Type, f.Unsupported = arrow.Null, fmt.Errorf("field %d %q: %w", f.ID, f.Name, err)
+	case err != nil:
+		return fmt.Errorf("field %d %q: %w", f.ID, f.Name, err)
+	default:
+		f.Type = t
+	}
 	return nil
 }
 

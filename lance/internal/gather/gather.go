@@ -26,6 +26,8 @@ func Take(d arrow.ArrayData, idx []int, lim *sink.Limit) (arrow.ArrayData, error
 		return takeList(d, idx, lim)
 	case *arrow.FixedSizeListType:
 		return takeFixedList(d, idx, int(t.Len()), lim)
+	case *arrow.DictionaryType:
+		return takeDictionary(d, t, idx, lim)
 	}
 	leaf, err := sink.New(d.DataType(), lim)
 	if err != nil {
@@ -175,6 +177,22 @@ func takeFixedList(d arrow.ArrayData, idx []int, dim int, lim *sink.Limit) (arro
 		return nil, err
 	}
 	return sink.Struct(d.DataType(), len(idx), v, []arrow.ArrayData{child}), nil
+}
+
+// takeDictionary takes indices and keeps the items.
+func takeDictionary(d arrow.ArrayData, t *arrow.DictionaryType, idx []int, lim *sink.Limit) (arrow.ArrayData, error) {
+	plain := array.NewData(t.IndexType, d.Len(), d.Buffers(), nil, d.NullN(), 0)
+	defer plain.Release()
+	got, err := Take(plain, idx, lim)
+	if err != nil {
+		return nil, err
+	}
+	defer got.Release()
+	items, ok := d.Dictionary().(*array.Data)
+	if !ok {
+		return nil, fault.Unsupportedf("dictionary of another kind")
+	}
+	return array.NewDataWithDictionary(t, got.Len(), got.Buffers(), got.NullN(), 0, items), nil
 }
 
 // Array is Take for an array.

@@ -76,6 +76,12 @@ func diffAt(a, b arrow.Array, i, j int) string {
 		return ""
 	}
 	switch x := a.(type) {
+	case *array.Dictionary:
+		y, ok := b.(*array.Dictionary)
+		if !ok {
+			return fmt.Sprintf("type: want %s, got %s", a.DataType(), b.DataType())
+		}
+		return diffAt(x.Dictionary(), y.Dictionary(), x.GetValueIndex(i), y.GetValueIndex(j))
 	case *array.Struct:
 		y, ok := b.(*array.Struct)
 		if !ok || x.NumField() != y.NumField() {

@@ -49,6 +49,18 @@ func Types() []arrow.DataType {
 		&arrow.Decimal128Type{Precision: 38, Scale: 4}, &arrow.FixedSizeBinaryType{ByteWidth: 5}, &arrow.FixedSizeBinaryType{ByteWidth: 16},
 		arrow.FixedSizeListOf(4, arrow.PrimitiveTypes.Float32), arrow.FixedSizeListOf(96, arrow.PrimitiveTypes.Float32),
 		arrow.FixedSizeListOf(16, arrow.PrimitiveTypes.Uint8),
+		arrow.FixedSizeListOf(9, arrow.FixedWidthTypes.Boolean),
+		arrow.FixedSizeListOf(2, arrow.FixedSizeListOf(3, arrow.PrimitiveTypes.Int16)),
+	}
+}
+
+// RareTypes are types that LanceDB's client often refuses in what it is given.
+func RareTypes() []arrow.DataType {
+	return []arrow.DataType{
+		arrow.Null,
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String},
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.PrimitiveTypes.Int64},
+		arrow.MapOf(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int32),
 	}
 }
 
@@ -84,6 +96,9 @@ func Type(r *rand.Rand, depth int) arrow.DataType {
 		}
 	}
 	all := Types()
+	if r.IntN(60) == 0 {
+		all = RareTypes()
+	}
 	return all[r.IntN(len(all))]
 }
 
@@ -225,6 +240,18 @@ func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
 		}
 		for range n >> (2 * depth) {
 			g.one(b.ValueBuilder(), t.(*arrow.ListType).Elem(), depth+1)
+		}
+	case *array.NullBuilder:
+		b.AppendNull()
+	case *array.BinaryDictionaryBuilder:
+		_ = b.AppendString(fmt.Sprint("item ", g.bits()%40))
+	case *array.Int64DictionaryBuilder:
+		_ = b.Append(int64(g.bits() % 40))
+	case *array.MapBuilder:
+		b.Append(true)
+		for i := range g.r.IntN(4) {
+			b.KeyBuilder().(*array.StringBuilder).Append(fmt.Sprintf("%d %s", i, g.bytes()))
+			g.one(b.ItemBuilder(), arrow.PrimitiveTypes.Int32, depth+1)
 		}
 	case *array.StructBuilder:
 		b.Append(true)

@@ -13,6 +13,8 @@ import (
 
 // Leaf collects the values of a column without lists and structs.
 type Leaf interface {
+	// Type is the type of the values.
+	Type() arrow.DataType
 	// Valid is where the validity of values goes.
 	Valid() *Validity
 	// Len is the number of values appended.
@@ -61,6 +63,8 @@ type base struct {
 	t     arrow.DataType
 	valid Validity
 }
+
+func (b *base) Type() arrow.DataType { return b.t }
 
 func (b *base) Valid() *Validity { return &b.valid }
 
