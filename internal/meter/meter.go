@@ -1,10 +1,3 @@
-// Package meter stands between Hearth and an object store and counts what passes: the
-// place from which "no origin request" is said. It can also add latency, to make a store
-// on the same machine as far away as S3.
-//
-// A [Meter] is an HTTP reverse proxy. It leaves the request target, the Host header and
-// everything else that a signature covers as it is, and streams both ways. It is for
-// demos, benchmarks and tests, not for production.
 package meter
 
 import (
@@ -12,170 +5,165 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Options configure a [Meter].
+// Options says how to measure.
 type Options struct {
-	// Latency is added to each request, before it is passed on.
+	// Latency is added to every request, before it is sent on. It can be changed
+	// later with SetLatency.
 	Latency time.Duration
-	// Classify names the class that a request is counted in. Path and query are as sent,
-	// undecoded. Default: the method.
+	// Classify names the class that a request is counted in, from its method and
+	// its path and query as sent, undecoded. Default: the method.
 	Classify func(method, path, query string) string
+	// Listen is the address to listen on. Default "127.0.0.1:0".
+	Listen string
+	// OnRequest, if set, is called for every request when its answer is complete,
+	// on the goroutine that served it.
+	OnRequest func(Request)
+	// Logger receives requests that failed; nil discards.
+	Logger *slog.Logger
 }
 
-// A Meter is a running proxy. It is safe for concurrent use.
-type Meter struct {
-	url       string
-	upstream  string // host:port
-	opts      Options
-	server    *http.Server
-	transport *http.Transport
-	served    chan error
-
-	mu     sync.Mutex
-	counts map[string]int64 // Guarded by mu
-	bytes  int64            // of answers' bodies. Guarded by mu
-}
-
-// Start runs a meter on a free loopback port in front of the store at endpoint, a plain
-// HTTP URL. Close it.
-func Start(endpoint string, o Options) (*Meter, error) {
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Scheme != "http" || u.Host == "" {
-		return nil, fmt.Errorf("meter: %q is not a plain HTTP endpoint", endpoint)
-	}
+func (o Options) withDefaults() Options {
 	if o.Classify == nil {
 		o.Classify = func(method, _, _ string) string { return method }
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// A Request is one relayed request, as OnRequest sees it.
+type Request struct {
+	Method, Target, Class string
+	// Range is the Range header.
+	Range string
+	// Status is what the client was answered.
+	Status int
+	// Sent and Received are the body bytes toward the origin and from it.
+	Sent, Received int64
+	// Start is when the request arrived, Elapsed until its last byte was sent on.
+	Start   time.Time
+	Elapsed time.Duration
+}
+
+// A Meter is a running proxy. Make one with [Start].
+type Meter struct {
+	opts      Options
+	scheme    string
+	host      string
+	url       string
+	transport *http.Transport
+	server    *http.Server
+	done      chan struct{}
+	serveErr  error // read after done
+	latency   atomic.Int64
+
+	mu       sync.Mutex
+	stopped  bool          // Guarded by mu
+	stopping chan struct{} // closed when stopped
+	handlers sync.WaitGroup
+
+	classes  sync.Map // class name to *class
+	inFlight atomic.Int64
+	peak     atomic.Int64
+}
+
+// Start listens, and relays to the store at endpoint, "http(s)://host[:port]",
+// until Close.
+func Start(endpoint string, o Options) (*Meter, error) {
+	o = o.withDefaults()
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("meter: endpoint: %w", err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" {
+		return nil, fmt.Errorf("meter: endpoint %q: want http(s)://host[:port]", endpoint)
+	}
+	if o.Latency < 0 {
+		return nil, fmt.Errorf("meter: negative latency %s", o.Latency)
+	}
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("meter: %w", err)
 	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	m := &Meter{
-		url: "http://" + listener.Addr().String(), upstream: u.Host, opts: o,
-		transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 512, MaxIdleConns: 512},
-		served:    make(chan error, 1), counts: make(map[string]int64),
+		opts:   o,
+		scheme: u.Scheme,
+		host:   u.Host,
+		url:    "http://" + l.Addr().String(),
+		transport: &http.Transport{
+			Protocols:             protocols,
+			DisableCompression:    true,
+			MaxIdleConnsPerHost:   1024,
+			IdleConnTimeout:       time.Minute,
+			ExpectContinueTimeout: time.Second,
+			WriteBufferSize:       32 << 10,
+		},
+		done:     make(chan struct{}),
+		stopping: make(chan struct{}),
 	}
-	m.server = &http.Server{Handler: m, ReadHeaderTimeout: time.Minute}
-	go func() { m.served <- m.server.Serve(listener) }()
+	m.latency.Store(int64(o.Latency))
+	m.server = &http.Server{
+		Handler:           m,
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0), // aborted answers are reported by the client
+	}
+	go func() {
+		defer close(m.done)
+		m.serveErr = m.server.Serve(l)
+	}()
 	return m, nil
 }
 
-// URL is the endpoint to use in place of the store's.
+// URL is the endpoint to use in place of the store's, "http://host:port".
 func (m *Meter) URL() string { return m.url }
 
-// Close ends the proxy and its connections and waits for it.
+// SetLatency changes the latency of requests that arrive from now on.
+func (m *Meter) SetLatency(d time.Duration) { m.latency.Store(int64(max(0, d))) }
+
+// Close cuts all connections and waits until every request has ended. It is safe
+// to call more than once.
 func (m *Meter) Close() error {
+	m.mu.Lock()
+	if !m.stopped {
+		m.stopped = true
+		close(m.stopping)
+	}
+	m.mu.Unlock()
 	err := m.server.Close()
-	if served := <-m.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	m.served <- http.ErrServerClosed // so that Close may be called again
+	<-m.done
+	m.handlers.Wait()
 	m.transport.CloseIdleConnections()
-	return err
-}
-
-// Count returns the requests of a class since the last Reset; of all classes for "".
-func (m *Meter) Count(class string) int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if class != "" {
-		return m.counts[class]
+	if !errors.Is(m.serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, m.serveErr)
 	}
-	var n int64
-	for _, c := range m.counts {
-		n += c
-	}
-	return n
-}
-
-// Counts returns the requests of every class since the last Reset.
-func (m *Meter) Counts() map[string]int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return maps.Clone(m.counts)
-}
-
-// Bytes returns the bytes of answers since the last Reset.
-func (m *Meter) Bytes() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.bytes
-}
-
-// Reset starts counting anew.
-func (m *Meter) Reset() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	clear(m.counts)
-	m.bytes = 0
-}
-
-// ServeHTTP passes one request on.
-func (m *Meter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path, query, _ := strings.Cut(r.RequestURI, "?")
-	class := m.opts.Classify(r.Method, path, query)
-	m.mu.Lock()
-	m.counts[class]++
-	m.mu.Unlock()
-	if !pause(r.Context(), m.opts.Latency) {
-		panic(http.ErrAbortHandler)
-	}
-	response, err := m.forward(r, path, query)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the store's fault looks like the store's fault
+		return fmt.Errorf("meter: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }() // copied to its end, or given up
-	maps.Copy(w.Header(), response.Header)
-	if response.ContentLength >= 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(response.StatusCode)
-	n, err := io.Copy(w, response.Body)
+	return nil
+}
+
+// begin admits a request unless the Meter is closed.
+func (m *Meter) begin() bool {
 	m.mu.Lock()
-	m.bytes += n
-	m.mu.Unlock()
-	if err != nil {
-		panic(http.ErrAbortHandler)
+	defer m.mu.Unlock()
+	if !m.stopped {
+		m.handlers.Add(1)
 	}
-}
-
-// forward sends r to the store, target and Host as they came.
-func (m *Meter) forward(r *http.Request, path, query string) (*http.Response, error) {
-	out := r.Clone(r.Context())
-	out.RequestURI = ""
-	// Opaque goes out as it is, provided that it does not begin with two slashes.
-	out.URL = &url.URL{Scheme: "http", Host: m.upstream, Opaque: path, RawQuery: query}
-	if strings.HasPrefix(path, "//") {
-		out.URL = &url.URL{Scheme: "http", Host: m.upstream, Path: r.URL.Path, RawPath: path, RawQuery: query}
-	}
-	if r.ContentLength == 0 {
-		out.Body = nil
-	}
-	if _, ok := out.Header["User-Agent"]; !ok {
-		out.Header["User-Agent"] = []string{""}
-	}
-	return m.transport.RoundTrip(out)
-}
-
-// pause waits; false if ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return !m.stopped
 }
