@@ -1,0 +1,103 @@
+package warm
+
+import (
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hearthcache/hearth/proxy/object"
+	"github.com/hearthcache/hearth/proxy/publication"
+)
+
+// A job makes one path resident. It waits in the queue, runs once, and is remembered for
+// a while.
+//
+// Lock order: Warmer.mu, job.mu.
+type job struct {
+	id     string
+	path   Path // a directory
+	budget int64
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when it has ended
+
+	// Guarded by Warmer.mu.
+	timer    *time.Timer
+	deadline time.Time
+	listed   time.Time // when its listing began; zero before
+	proven   bool      // what it listed cannot change
+	pins     bool      // it pinned the path
+
+	mu        sync.Mutex
+	created   time.Time
+	started   time.Time
+	finished  time.Time
+	calls     int
+	found     Found
+	published bool
+	pinned    bool
+	receipt   Receipt
+	loading   map[string]loading // by key
+	outcome   outcome
+}
+
+// loading is an object that is being loaded.
+type loading struct {
+	entry  publication.Entry
+	before object.Loaded // what was resident when that began
+}
+
+// outcome is how a job ended.
+type outcome struct {
+	state  State
+	reason Reason
+	err    error
+}
+
+func newJob(lifetime context.Context, r Request) *job {
+	j := &job{
+		id: strings.ToLower(rand.Text()[:16]), path: r.Path, budget: r.BudgetBytes,
+		done: make(chan struct{}), created: time.Now(), loading: make(map[string]loading),
+		outcome: outcome{state: Warming},
+	}
+	j.ctx, j.cancel = context.WithCancelCause(lifetime)
+	return j
+}
+
+// change runs f under the job's lock.
+func (j *job) change(f func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	f()
+}
+
+// status returns the job's status, what it is loading, and the error that a caller gets.
+func (j *job) status() (s Status, under []loading, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s = Status{
+		Answer: Answer{
+			Path: j.path.String(), State: j.outcome.state, Found: j.found, Published: j.published, Pinned: j.pinned,
+			Job: j.id, Reason: j.outcome.reason, Receipt: j.receipt,
+		},
+		Created: j.created, Calls: j.calls,
+	}
+	if err = j.outcome.err; err != nil {
+		s.Error = ProblemOf(err)
+	}
+	end := time.Now()
+	if !j.started.IsZero() {
+		started := j.started
+		s.Started = &started
+	}
+	if !j.finished.IsZero() {
+		end = j.finished
+		s.Finished = &end
+	}
+	s.Receipt.Elapsed = Duration(end.Sub(j.created))
+	return s, slices.Collect(maps.Values(j.loading)), err
+}

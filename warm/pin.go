@@ -1,0 +1,67 @@
+package warm
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+)
+
+// pins are the paths that calls have pinned in the page cache.
+type pins struct {
+	mu    sync.Mutex
+	paths map[Path]struct{} // Guarded by mu
+}
+
+func (p *pins) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.paths)
+}
+
+// pin does what a request says of pins.
+func (w *Warmer) pin(r Request) error {
+	if r.Pin == nil {
+		return nil
+	}
+	if !*r.Pin {
+		w.unpin(r.Path)
+		return nil
+	}
+	w.pins.mu.Lock()
+	defer w.pins.mu.Unlock()
+	if _, ok := w.pins.paths[r.Path]; !ok && len(w.pins.paths) >= w.o.MaxPins {
+		return fmt.Errorf("%w: the limit is %d", ErrTooManyPins, w.o.MaxPins)
+	}
+	if w.pins.paths == nil {
+		w.pins.paths = make(map[Path]struct{})
+	}
+	w.pins.paths[r.Path] = struct{}{}
+	w.pages.Pin(r.Path.Bucket, r.Path.Key)
+	return nil
+}
+
+// unpin takes back the pin of exactly one path, if it has one.
+func (w *Warmer) unpin(path Path) {
+	w.pins.mu.Lock()
+	defer w.pins.mu.Unlock()
+	if _, ok := w.pins.paths[path]; ok {
+		delete(w.pins.paths, path)
+		w.pages.Unpin(path.Bucket, path.Key)
+	}
+}
+
+// Release takes back the pins of all paths at or below a key prefix and returns how many
+// there were. A path above the prefix stays pinned.
+func (w *Warmer) Release(bucket, prefix string) int {
+	w.pins.mu.Lock()
+	defer w.pins.mu.Unlock()
+	n := 0
+	for path := range w.pins.paths {
+		if path.Bucket == bucket && strings.HasPrefix(path.Key, prefix) {
+			delete(w.pins.paths, path)
+			w.pages.Unpin(path.Bucket, path.Key)
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,150 @@
+package warm
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// submit joins a job that will answer r, or queues one. p is what is known of the path
+// already, or nil.
+func (w *Warmer) submit(r Request, p *plan) (*job, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil, ErrClosed
+	}
+	j := w.joinableLocked(r)
+	if j == nil && w.running >= w.o.Jobs && len(w.queue) >= w.o.Queue {
+		return nil, fmt.Errorf("%w: %d jobs wait", ErrQueueFull, len(w.queue))
+	}
+	if err := w.pin(r); err != nil {
+		return nil, err
+	}
+	if j != nil {
+		w.metrics.joined.Inc()
+	} else {
+		j = newJob(w.ctx, r)
+		j.published = w.published(r.Path)
+		if p != nil {
+			j.found = p.found()
+		}
+		w.jobs[j.id] = j
+		w.live[j.path] = append(w.live[j.path], j)
+		w.queue = append(w.queue, j)
+	}
+	if r.Pin != nil {
+		j.pins = *r.Pin
+	}
+	j.change(func() { j.calls++; j.pinned = j.pins })
+	w.extendLocked(j, r)
+	w.dispatchLocked()
+	return j, nil
+}
+
+// joinableLocked returns a live job whose end will be the answer to r: it takes the same
+// objects, and lists them after now, unless what it listed cannot have changed.
+func (w *Warmer) joinableLocked(r Request) *job {
+	for _, j := range w.live[r.Path] {
+		if j.budget != r.BudgetBytes || j.ctx.Err() != nil {
+			continue
+		}
+		if j.listed.IsZero() || j.proven || (w.o.ListingMaxAge > 0 && time.Since(j.listed) <= w.o.ListingMaxAge) {
+			return j
+		}
+	}
+	return nil
+}
+
+// extendLocked moves the job's deadline to that of r, if it is later.
+func (w *Warmer) extendLocked(j *job, r Request) {
+	d := r.Deadline
+	if d == 0 {
+		d = w.o.MaxDeadline
+	}
+	at := time.Now().Add(d)
+	if !at.After(j.deadline) {
+		return
+	}
+	j.deadline = at
+	if j.timer != nil {
+		j.timer.Stop()
+	}
+	j.timer = time.AfterFunc(d, func() { w.expire(j, at) })
+}
+
+// expire ends a job whose deadline passed, unless that was moved meanwhile.
+func (w *Warmer) expire(j *job, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if j.deadline.Equal(at) {
+		w.stopLocked(j, errDeadline, ReasonDeadline)
+	}
+}
+
+// stopLocked cancels a job. One that waits ends now, one that runs ends itself.
+func (w *Warmer) stopLocked(j *job, cause error, reason Reason) {
+	j.cancel(cause)
+	if i := slices.Index(w.queue, j); i >= 0 {
+		w.queue = slices.Delete(w.queue, i, i+1)
+		w.endLocked(j, outcome{state: Partial, reason: reason})
+	}
+}
+
+// dispatchLocked starts jobs while there is room. Jobs of one path run one after another:
+// the later one finds what the earlier one fetched.
+func (w *Warmer) dispatchLocked() {
+	for i := 0; i < len(w.queue) && w.running < w.o.Jobs && !w.closed; {
+		j := w.queue[i]
+		if w.live[j.path][0] != j {
+			i++
+			continue
+		}
+		w.queue = slices.Delete(w.queue, i, i+1)
+		w.running++
+		j.change(func() { j.started = time.Now() })
+		w.wg.Go(func() {
+			out := outcome{state: Failed, err: fmt.Errorf("%w: the job did not return", ErrOrigin)}
+			defer func() { // also when a load panics: nobody may wait for ever
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.running--
+				w.endLocked(j, out)
+				w.dispatchLocked()
+			}()
+			out = w.run(j)
+		})
+	}
+}
+
+// endLocked records how a job ended, wakes its callers and remembers it.
+func (w *Warmer) endLocked(j *job, out outcome) {
+	j.timer.Stop()
+	j.cancel(nil)
+	j.change(func() {
+		j.outcome, j.finished = out, time.Now()
+		clear(j.loading)
+	})
+	others := slices.DeleteFunc(w.live[j.path], func(other *job) bool { return other == j })
+	if len(others) == 0 {
+		delete(w.live, j.path)
+	} else {
+		w.live[j.path] = others
+	}
+	w.ended = append(w.ended, j)
+	if drop := len(w.ended) - w.o.History; drop > 0 {
+		for _, old := range w.ended[:drop] {
+			delete(w.jobs, old.id)
+		}
+		w.ended = slices.Delete(w.ended, 0, drop)
+	}
+	close(j.done)
+	w.metrics.ended(out.state, j.finished.Sub(j.created))
+}
+
+// pinned reports whether a call of the job pinned its path.
+func (w *Warmer) pinned(j *job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return j.pins
+}
