@@ -62,6 +62,9 @@ func (d *disjunction) run(out sink) error {
 // nextStart returns the first document at or above from that can compete, as far as is known without decoding.
 func (d *disjunction) nextStart(from uint32, threshold float32) uint32 {
 	start := postings.End
+	if uint64(from) >= uint64(len(d.lengths)) {
+		return start // terms left behind may not know yet that they are at their end
+	}
 	sum := 0.0
 	for _, t := range d.terms {
 		sum += float64(t.bound)

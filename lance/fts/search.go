@@ -169,9 +169,13 @@ type leafPlan struct {
 	boost  float32
 }
 
+// planLeaf makes the terms of text. Terms at one position, which only n-grams have, are alternatives of each other: a
+// term counts once for each position it has, and all n-grams together make but one thing to look for.
 func (s *search) planLeaf(text string, leaf leafPlan) (*leafPlan, error) {
 	tokens := s.index.analyzer.Tokens(text)
 	byText := make(map[string]*queryTerm, len(tokens))
+	last := make(map[*queryTerm]uint32, len(tokens)) // where the term was seen last
+	alternatives := len(tokens) > 1
 	for _, t := range tokens {
 		q := byText[t.Term]
 		if q == nil {
@@ -182,11 +186,18 @@ func (s *search) planLeaf(text string, leaf leafPlan) (*leafPlan, error) {
 			q = &queryTerm{text: t.Term, idf: s.scorer.IDF(df)}
 			byText[t.Term] = q
 			leaf.terms = append(leaf.terms, q)
+		} else if last[q] == t.Position {
+			continue
 		}
+		last[q] = t.Position
+		alternatives = alternatives && t.Position == tokens[0].Position
 		q.times++
 		if leaf.phrase {
 			q.places = append(q.places, t.Position-tokens[0].Position)
 		}
+	}
+	if alternatives {
+		leaf.all, leaf.phrase = false, false
 	}
 	return &leaf, nil
 }

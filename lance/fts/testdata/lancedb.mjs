@@ -3,9 +3,10 @@
 //	HEARTH_LANCEDB_NODE_MODULES=.../node_modules node lancedb.mjs < request.json > response.json
 //
 // request: {"uri": dir, "build": [table...], "search": [query...]}
-// table:   {"name", "version", "options", "batches": [[text or null, ...], ...], "indexed": n, "optimize": bool}
+// table:   {"name", "version", "options", "batches": [[text or null, ...], ...], "indexed": n, "optimize": bool,
+//           "delete": condition}
 //          rows have a running number "id"; the first n batches (default all) are there when the index is made, the
-//          others are added later; optimize then brings the index up to date
+//          others are added later; optimize then brings the index up to date; rows that meet the condition are deleted last
 // query:   {"table", "query", "limit", "where"}; query is one of
 //          {"match": {"text", "operator", "boost", "fuzziness"}}, {"phrase": {"text", "slop"}},
 //          {"boolean": {"must": [], "should": [], "must_not": []}}, {"boost": {"positive", "negative", "negative_boost"}}
@@ -37,6 +38,10 @@ for (const t of request.build ?? []) {
   await table.createIndex("text", { config: lancedb.Index.fts(t.options ?? {}), waitTimeoutSeconds: 600 });
   for (const b of t.batches.slice(indexed)) {
     await add(b);
+    if (t.optimize) await table.optimize();
+  }
+  if (t.delete) {
+    await table.delete(t.delete);
     if (t.optimize) await table.optimize();
   }
 }
