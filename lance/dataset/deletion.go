@@ -48,7 +48,7 @@ func ReadDeletions(ctx context.Context, s storage.Store, fragment uint64, d *pb.
 	}
 	var bm *roaring.Bitmap
 	if d.Kind == pb.DeletionArrow {
-		bm, err = parseDeletionArrow(b)
+		bm, err = parseDeletionArrow(b, rows)
 	} else {
 		bm, err = parseDeletionBitmap(b)
 	}
@@ -66,6 +66,11 @@ func ReadDeletions(ctx context.Context, s storage.Store, fragment uint64, d *pb.
 
 // parseDeletionBitmap reads a Roaring bitmap in the portable format.
 func parseDeletionBitmap(b []byte) (bm *roaring.Bitmap, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			bm, err = nil, fault.Corruptf("roaring: %v", p)
+		}
+	}()
 	bm = roaring.New()
 	if _, err := bm.ReadFrom(bytes.NewReader(b)); err != nil {
 		return nil, fault.Corruptf("roaring: %w", err)
@@ -76,9 +81,15 @@ func parseDeletionBitmap(b []byte) (bm *roaring.Bitmap, err error) {
 	return bm, nil
 }
 
-// parseDeletionArrow reads an Arrow IPC file with one column of row numbers.
-func parseDeletionArrow(b []byte) (bm *roaring.Bitmap, err error) {
-	mem := memory.NewGoAllocator()
+// parseDeletionArrow reads an Arrow IPC file with one column of numbers of rows, of which there are so many.
+func parseDeletionArrow(b []byte, rows uint64) (bm *roaring.Bitmap, err error) {
+	// arrow-go's reader trusts offsets and lengths; what it does with damaged ones ends here.
+	defer func() {
+		if p := recover(); p != nil {
+			bm, err = nil, fault.Corruptf("arrow: %v", p)
+		}
+	}()
+	mem := &boundedAllocator{Allocator: memory.NewGoAllocator(), left: int64(16*min(rows, 1<<32)) + 64*int64(len(b)) + 1<<16}
 	r, err := ipc.NewFileReader(bytes.NewReader(b), ipc.WithAllocator(mem))
 	if err != nil {
 		return nil, fault.Corruptf("arrow: %w", err)
@@ -86,21 +97,48 @@ func parseDeletionArrow(b []byte) (bm *roaring.Bitmap, err error) {
 	defer r.Close()
 	bm = roaring.New()
 	for i := range r.NumRecords() {
-		batch, err := r.RecordBatchAt(i)
-		if err != nil {
-			return nil, fault.Corruptf("arrow: %w", err)
+		if err := addRows(bm, r, i); err != nil {
+			return nil, err
 		}
-		if batch.NumCols() != 1 {
-			batch.Release()
-			return nil, fault.Corruptf("arrow: %d columns", batch.NumCols())
-		}
-		col, ok := batch.Column(0).(*array.Uint32)
-		if !ok || col.NullN() > 0 {
-			batch.Release()
-			return nil, fault.Corruptf("arrow: rows are %s with %d nulls", batch.Column(0).DataType(), batch.Column(0).NullN())
-		}
-		bm.AddMany(col.Uint32Values())
-		batch.Release()
 	}
 	return bm, nil
+}
+
+func addRows(bm *roaring.Bitmap, r *ipc.FileReader, i int) error {
+	batch, err := r.RecordBatchAt(i)
+	if err != nil {
+		return fault.Corruptf("arrow: %w", err)
+	}
+	defer batch.Release()
+	if batch.NumCols() != 1 {
+		return fault.Corruptf("arrow: %d columns", batch.NumCols())
+	}
+	col, ok := batch.Column(0).(*array.Uint32)
+	if !ok || col.NullN() > 0 {
+		return fault.Corruptf("arrow: rows are %s with %d nulls", batch.Column(0).DataType(), batch.Column(0).NullN())
+	}
+	bm.AddMany(col.Uint32Values())
+	return nil
+}
+
+// boundedAllocator gives so many bytes and then panics, which is all that an Allocator can do.
+type boundedAllocator struct {
+	memory.Allocator
+	left int64
+}
+
+func (a *boundedAllocator) Allocate(n int) []byte {
+	a.take(n)
+	return a.Allocator.Allocate(n)
+}
+
+func (a *boundedAllocator) Reallocate(n int, b []byte) []byte {
+	a.take(n)
+	return a.Allocator.Reallocate(n, b)
+}
+
+func (a *boundedAllocator) take(n int) {
+	if a.left -= int64(n); n < 0 || a.left < 0 {
+		panic(fmt.Sprintf("wants %d bytes", n))
+	}
 }

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"sync"
@@ -152,7 +153,7 @@ func (c *column) checkColumnEncoding() error {
 	case e.Direct.Name() != columnEncodingName:
 		return fault.Unsupportedf("column encoding %q", e.Direct.Name())
 	}
-	return pb.Scan(e.Direct.Value, func(f pb.Field) error {
+	err := pb.Scan(e.Direct.Value, func(f pb.Field) error {
 		switch f.Num {
 		case 1:
 			return nil
@@ -163,6 +164,10 @@ func (c *column) checkColumnEncoding() error {
 		}
 		return fault.Unsupportedf("column encoding %d", f.Num)
 	})
+	if errors.Is(err, pb.ErrMalformed) {
+		return corrupt(err)
+	}
+	return err
 }
 
 // pagesOf returns the pages that hold rows of the span.

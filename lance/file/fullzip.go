@@ -28,10 +28,11 @@ func (pr *pageRead) fullZip(spans []span) error {
 type zipReader struct {
 	*pageRead
 	l       *pb.FullZipLayout
-	control int // bytes of the control word
-	width   int // bytes of a value; 0 for values of varying length
-	prefix  int // bytes of the length in front of a value of varying length
-	dims    int // validity bits in front of a fixed-size list; 0 for none
+	control int       // bytes of the control word
+	width   int       // bytes of a value; 0 for values of varying length
+	prefix  int       // bytes of the length in front of a value of varying length
+	nested  []zipList // of fixed-size lists, outermost first
+	bits    int       // bytes of validity in front of a fixed-size list
 	table   *fsst.Table
 	general *values.Decompressor
 }
@@ -77,26 +78,67 @@ func (z *zipReader) startFixed(e *pb.CompressiveEncoding, width int) error {
 	return nil
 }
 
+// zipList is one level of a fixed-size list: a value begins with the validity of the items of each level that has one, a
+// bit an item, each in whole bytes.
+type zipList struct {
+	leaf  *sink.FixedList
+	items int // of this level in one value
+	valid bool
+}
+
 func (z *zipReader) startList(leaf *sink.FixedList) error {
-	items, ok := leaf.Items().(*sink.Fixed)
 	e := z.l.Value
-	if !ok || e == nil || e.FixedSizeList == nil || e.FixedSizeList.Values == nil || e.FixedSizeList.Values.Flat == nil {
-		return fault.Unsupportedf("full-zip encoding %s of this type", e.Name())
+	items := 1
+	for {
+		if e == nil || e.FixedSizeList == nil {
+			return fault.Unsupportedf("full-zip encoding %s of fixed-size lists", e.Name())
+		}
+		f := e.FixedSizeList
+		if f.ItemsPerValue != uint64(leaf.Dim()) || items > math.MaxInt32/leaf.Dim() {
+			return fault.Corruptf("full-zip lists of %d in a column of lists of %d", f.ItemsPerValue, leaf.Dim())
+		}
+		items *= leaf.Dim()
+		z.nested = append(z.nested, zipList{leaf, items, f.HasValidity})
+		if f.HasValidity {
+			z.bits += (items + 7) / 8
+		}
+		e = f.Values
+		inner, ok := leaf.Items().(*sink.FixedList)
+		if !ok {
+			break
+		}
+		leaf = inner
 	}
-	f := e.FixedSizeList
-	if f.ItemsPerValue != uint64(leaf.Dim()) || f.Values.Flat.BitsPerValue != uint64(8*items.Width()) {
-		return fault.Corruptf("full-zip lists of %d times %d bits in a column of %d times %d",
-			f.ItemsPerValue, f.Values.Flat.BitsPerValue, leaf.Dim(), 8*items.Width())
+	fixed, ok := leaf.Items().(*sink.Fixed)
+	if !ok || e == nil || e.Flat == nil {
+		return fault.Unsupportedf("full-zip encoding %s of list items", e.Name())
 	}
-	z.width = leaf.Dim() * items.Width()
-	if f.HasValidity {
-		z.dims = leaf.Dim()
-		z.width += (z.dims + 7) / 8
+	if e.Flat.BitsPerValue != uint64(8*fixed.Width()) {
+		return fault.Corruptf("full-zip list items of %d bits in a column of %d", e.Flat.BitsPerValue, 8*fixed.Width())
 	}
+	if items > math.MaxInt32/max(fixed.Width(), 1) {
+		return fault.Corruptf("full-zip lists of %d items of %d bytes", items, fixed.Width())
+	}
+	z.width = z.bits + items*fixed.Width()
 	if z.width == 0 || uint64(z.l.BitsPerValue) != uint64(8*z.width) {
 		return fault.Corruptf("full-zip values of %d bits, want %d", z.l.BitsPerValue, 8*z.width)
 	}
 	return nil
+}
+
+// list appends n lists that lie together; with validity only one.
+func (z *zipReader) list(v []byte, n int) error {
+	for _, l := range z.nested {
+		var bits []byte
+		if l.valid {
+			k := (l.items + 7) / 8
+			bits, v = v[:k], v[k:]
+		}
+		if err := values.AppendItemValidity(l.leaf, bits, 0, n*l.items); err != nil {
+			return err
+		}
+	}
+	return z.nested[len(z.nested)-1].leaf.Items().(*sink.Fixed).Append(v)
 }
 
 func (z *zipReader) startVariable() error {
@@ -175,11 +217,8 @@ func (z *zipReader) plain(b []byte, n int) error {
 			}
 		}
 	case *sink.FixedList:
-		if z.dims == 0 {
-			if err := values.AppendItemValidity(leaf, nil, 0, n*leaf.Dim()); err != nil {
-				return err
-			}
-			return leaf.Items().(*sink.Fixed).Append(b)
+		if z.bits == 0 {
+			return z.list(b, n)
 		}
 		for ; n > 0; n-- {
 			if err := z.value(b[:z.width]); err != nil {
@@ -318,15 +357,7 @@ func (z *zipReader) value(v []byte) error {
 	case *sink.Bits:
 		return leaf.AppendRun(v[0] != 0, 1)
 	case *sink.FixedList:
-		var bits []byte
-		if z.dims > 0 {
-			k := (z.dims + 7) / 8
-			bits, v = v[:k], v[k:]
-		}
-		if err := values.AppendItemValidity(leaf, bits, 0, leaf.Dim()); err != nil {
-			return err
-		}
-		return leaf.Items().(*sink.Fixed).Append(v)
+		return z.list(v, 1)
 	case *sink.Var:
 		if z.general != nil {
 			var err error
