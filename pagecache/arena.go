@@ -12,9 +12,6 @@ import (
 // an object, or a small object, takes the smallest power of two that holds it.
 const minBlockBytes = 4 << 10
 
-// none ends a free list.
-const noBlock = int32(-1)
-
 // poison fills freed memory in checked builds, so that a late read shows.
 const poison = 0xDB
 
@@ -115,7 +112,9 @@ func (a *arena) dealloc(block int32, order uint8) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	invariants.Check(a.mu.owner[block] != nil, "pagecache: block %d freed twice", block)
+	if invariants.Enabled {
+		invariants.Check(a.mu.owner[block] != nil, "pagecache: block %d freed twice", block)
+	}
 	a.mu.owner[block] = nil
 	a.mu.used -= orderBytes(order)
 	for order < a.maxOrder {
@@ -154,9 +153,10 @@ func (a *arena) unlinkLocked(b int32, order uint8) {
 	a.mu.free[b] = 0
 }
 
-// neighbours appends the pages whose blocks lie in the aligned block of that order
-// around block.
-func (a *arena) neighbours(into []*page, block int32, order uint8) []*page {
+// neighbours returns the pages whose blocks lie in the aligned block of that order
+// around block, which is smaller.
+func (a *arena) neighbours(block int32, order uint8) []*page {
+	var into []*page
 	first := block &^ (1<<order - 1)
 	a.mu.Lock()
 	defer a.mu.Unlock()

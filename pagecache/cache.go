@@ -12,7 +12,7 @@ import (
 // A Cache keeps pages of object versions in memory and fills them from a [Source]. It is
 // safe for concurrent use.
 //
-// Lock order: shard of the table, object, lru, arena.
+// Lock order: shard of the table, object, then one of lru, arena, or fill and scheduler.
 type Cache struct {
 	source    Source
 	scheduler *Scheduler
@@ -24,16 +24,15 @@ type Cache struct {
 	runPages  int64
 	readAhead int64 // bytes one reader may have in flight and unread
 	memory    int64
-	pinBytes  int64
-	maxOrder  uint8
 
 	arena   *arena
 	table   *table
-	lru     lru
+	lru     *lru
 	pins    pins
 	readers atomic.Int64 // that keep something in flight
 
 	inFlight atomic.Int64 // bytes reserved by fills and not published
+	buffers  sync.Pool    // of *[bypassBytes]byte
 
 	ctx    context.Context // lifetime of the cache; ends fills
 	cancel context.CancelCauseFunc
@@ -60,8 +59,9 @@ func New(source Source, o Options) (*Cache, error) {
 	c := &Cache{
 		source: source, scheduler: o.Scheduler, epochs: o.Epochs, log: o.Logger,
 		pageBytes: page, runPages: o.RunBytes / page, readAhead: o.ReadAheadBytes, memory: memory,
-		pinBytes: o.PinBytes, maxOrder: orderOf(o.PageBytes), arena: a, table: newTable(),
+		arena: a, table: newTable(), lru: &lru{pinBytes: o.PinBytes},
 	}
+	c.buffers.New = func() any { return new([bypassBytes]byte) }
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.metrics = newMetrics(o.Registerer, c)
 	return c, nil
@@ -110,7 +110,7 @@ func (c *Cache) open(v Version, since uint64) *object {
 	if o := c.table.get(v); o != nil {
 		return o
 	}
-	o := &object{Version: v, slots: make([]*[slotGroup]*page, (c.pageCount(v.Size)+slotGroup-1)/slotGroup)}
+	o := &object{Version: v, slots: slots{count: c.pageCount(v.Size)}}
 	entered := c.epochs.Publish(since, v.Bucket, v.Key, func() {
 		o = c.table.insert(o)
 	})
@@ -119,8 +119,7 @@ func (c *Cache) open(v Version, since uint64) *object {
 		o.users.Add(1)
 		return o
 	}
-	// After the insertion: a Pin that came in between has either found o or is seen here.
-	o.pinned.Store(c.pins.cover(v.Bucket, v.Key))
+	c.pins.apply(o) // after the insertion: a Pin either finds o, or is seen here
 	return o
 }
 
@@ -130,9 +129,9 @@ func (c *Cache) leave(o *object) {
 		return
 	}
 	o.mu.Lock()
-	empty := o.pages == 0 && !o.dead
+	idle := o.idleLocked()
 	o.mu.Unlock()
-	if empty {
+	if idle {
 		c.table.sweep(o)
 	}
 }
@@ -148,62 +147,89 @@ func (c *Cache) pageCount(size int64) int64 {
 // pageSize is the number of bytes in page no of an object of size bytes.
 func (c *Cache) pageSize(size, no int64) int64 { return min(c.pageBytes, size-no*c.pageBytes) }
 
-// newPage reserves memory for page no of o; nil if none can be had.
-func (c *Cache) newPage(o *object, no int64) *page {
-	size := c.pageSize(o.Size, no)
-	p := &page{obj: o, no: no, size: int32(size), order: orderOf(int(size)), ready: make(chan struct{})}
-	p.refs.Store(1)
-	for {
+// reserve finds memory for p, evicting other pages if need be; false if none can be had.
+func (c *Cache) reserve(p *page) bool {
+	for stuck := 0; ; {
 		block, ok := c.arena.alloc(p.order, p)
 		if ok {
 			p.block = block
 			c.inFlight.Add(orderBytes(p.order))
-			return p
+			return true
 		}
-		if !c.makeRoom(p.order) {
-			return nil
+		switch c.makeRoom(p.order) {
+		case roomMade:
+		case roomStuck:
+			if stuck++; stuck == maxStuck {
+				return false
+			}
+		default:
+			return false
 		}
 	}
 }
 
-// makeRoom evicts until there may be room for a block of that order; false if nothing
-// can be evicted. The victim is the least valuable page; if it is smaller than the
-// block, its neighbours go with it, since only together their memory makes a block.
-func (c *Cache) makeRoom(order uint8) bool {
+// maxStuck bounds how many small pages are looked at in vain for a large block. They go to
+// the newest end of their list, so that the next attempt looks at others.
+const maxStuck = 256
+
+type room uint8
+
+const (
+	noRoom    room = iota // nothing can be evicted
+	roomStuck             // the victim lies next to pages that stay, so nothing was evicted
+	roomMade              // there may be a block now
+)
+
+// makeRoom evicts the least valuable page to make room for a block of that order. If the
+// page is smaller than the block, its neighbours go with it, since only together their
+// memory makes a block; if one of them cannot go, all stay.
+func (c *Cache) makeRoom(order uint8) room {
 	victim := c.lru.victim()
 	if victim == nil {
-		return false
+		return noRoom
 	}
-	small := victim.order < order
-	var neighbours []*page
-	if small {
-		neighbours = c.arena.neighbours(nil, victim.block, order)
-	}
-	c.evict(victim)
-	for _, p := range neighbours {
-		if p != victim && c.lru.take(p) {
-			c.evict(p)
+	if victim.order < order {
+		neighbours := c.arena.neighbours(victim.block, order)
+		if !c.lru.takeAll(neighbours, victim) {
+			c.putBack(victim)
+			return roomStuck
+		}
+		for _, p := range neighbours {
+			if p != victim {
+				c.evict(p)
+			}
 		}
 	}
-	return true
+	c.evict(victim)
+	return roomMade
+}
+
+// putBack lists a page again that was taken off its list and not evicted.
+func (c *Cache) putBack(p *page) {
+	o := p.obj
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.slots.get(p.no) == p { // else it was invalidated meanwhile
+		c.lru.add(p, o.pinned.Load())
+	}
 }
 
 // evict drops the cache's reference to a page that was taken off its list.
 func (c *Cache) evict(p *page) {
 	o := p.obj
 	o.mu.Lock()
-	mine := o.slotLocked(p.no) == p
+	mine := o.slots.get(p.no) == p // else it was invalidated meanwhile
 	if mine {
-		o.setSlotLocked(p.no, nil)
-		o.pages--
+		o.slots.set(p.no, nil)
+		o.resident--
 	}
-	empty := o.pages == 0 && o.users.Load() == 0 && !o.dead
+	idle := o.idleLocked()
 	o.mu.Unlock()
 	if mine {
 		c.metrics.evicted[evictedForSpace].Inc()
 		p.release(c.arena)
 	}
-	if empty {
+	if idle {
 		c.table.sweep(o)
 	}
 }

@@ -15,8 +15,8 @@ type Evicted struct {
 func (c *Cache) Invalidate(scope epoch.Scope) Evicted { return c.invalidate(scope, nil) }
 
 // dropVersion drops one version, found to be gone.
-func (c *Cache) dropVersion(o *object) {
-	c.invalidate(epoch.Scope{Bucket: o.Bucket, Key: o.Key}, &o.Version)
+func (c *Cache) dropVersion(v *Version) {
+	c.invalidate(epoch.Scope{Bucket: v.Bucket, Key: v.Key}, v)
 }
 
 func (c *Cache) invalidate(scope epoch.Scope, only *Version) Evicted {
@@ -24,7 +24,7 @@ func (c *Cache) invalidate(scope epoch.Scope, only *Version) Evicted {
 	for _, o := range c.table.cut(scope, only) {
 		o.mu.Lock()
 		o.dead = true
-		e := c.dropLocked(o, 0, c.pageCount(o.Size)-1)
+		e := c.dropLocked(o, 0, o.slots.count-1)
 		o.mu.Unlock()
 		total.add(e)
 	}
@@ -39,8 +39,8 @@ func (c *Cache) dropLocked(o *object, first, last int64) Evicted {
 			return // its fill decides when it publishes
 		}
 		c.lru.remove(p) // or an eviction has taken it and finds its slot cleared
-		o.setSlotLocked(p.no, nil)
-		o.pages--
+		o.slots.set(p.no, nil)
+		o.resident--
 		e.Pages++
 		e.Bytes += int64(p.size)
 		c.metrics.evicted[evictedByInvalidation].Inc()
@@ -61,11 +61,11 @@ func (e *Evicted) add(other Evicted) {
 // EvictRange drops the resident pages of v that overlap [off, off+n).
 func (c *Cache) EvictRange(v Version, off, n int64) Evicted {
 	off, n = clamp(v.Size, off, n)
+	if n == 0 {
+		return Evicted{}
+	}
 	o := c.table.get(v)
-	if o == nil || n == 0 {
-		if o != nil {
-			c.leave(o)
-		}
+	if o == nil {
 		return Evicted{}
 	}
 	defer c.leave(o)
@@ -74,7 +74,7 @@ func (c *Cache) EvictRange(v Version, off, n int64) Evicted {
 	return c.dropLocked(o, off/c.pageBytes, (off+n-1)/c.pageBytes)
 }
 
-// clamp brings a range into [0, size).
+// clamp brings a range into [0, size): off+n does not overflow afterwards.
 func clamp(size, off, n int64) (int64, int64) {
 	off = max(off, 0)
 	if off >= size || n <= 0 {

@@ -2,9 +2,17 @@ package pagecache
 
 import "sync"
 
-// protectedShare of the unpinned bytes may sit in the protected segment; the rest is
-// always probation, so that new pages have a place to prove themselves.
-const protectedShare = 0.8
+// Unpinned bytes may sit in the protected segment up to protectedShare/shareUnit of them;
+// the rest is always probation, so that new pages have a place to prove themselves.
+const (
+	protectedShare = 4
+	shareUnit      = 5
+)
+
+// maxLooks bounds the search for a victim. Where all pages were used since they were
+// last looked at, a full round would clear a million bits under the lock; after this
+// many the oldest page that can go goes, used or not.
+const maxLooks = 4096
 
 // An lru orders pages for eviction: a segmented LRU that is kept lazily. A hit only
 // sets the page's used bit, without a lock. Eviction looks at the oldest page of
@@ -12,7 +20,12 @@ const protectedShare = 0.8
 // protected outgrows its share, its oldest pages fall back to probation, or get another
 // round if they were used. So one long scan, whose pages are used once, passes through
 // probation and leaves protected alone.
+//
+// INVARIANT: a published page is on a list while it is in its slot, except between
+// victim or takeAll and what their caller does to it.
 type lru struct {
+	pinBytes int64 // budget of the pinned segment
+
 	mu    sync.Mutex
 	lists [pinned + 1]pageList // by segment. Guarded by mu
 }
@@ -54,11 +67,21 @@ func (l *lru) removeLocked(p *page) {
 	list.bytes -= orderBytes(p.order)
 }
 
-// add lists a published page: pinned if asked for and budget allows, else on probation.
-func (l *lru) add(p *page, pin bool, pinBudget int64) {
+func (l *lru) moveLocked(p *page, s segment) {
+	l.removeLocked(p)
+	l.addLocked(p, s)
+}
+
+// pinnableLocked reports whether the pin budget has room for p.
+func (l *lru) pinnableLocked(p *page) bool {
+	return l.lists[pinned].bytes+orderBytes(p.order) <= l.pinBytes
+}
+
+// add lists a published page: pinned if asked for and the budget allows, else on probation.
+func (l *lru) add(p *page, pin bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if pin && l.lists[pinned].bytes+orderBytes(p.order) <= pinBudget {
+	if pin && l.pinnableLocked(p) {
 		l.addLocked(p, pinned)
 		return
 	}
@@ -77,17 +100,15 @@ func (l *lru) remove(p *page) bool {
 }
 
 // setPinned moves p in or out of the pinned segment, within the budget.
-func (l *lru) setPinned(p *page, pin bool, budget int64) {
+func (l *lru) setPinned(p *page, pin bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case p.segment == unlisted || pin == (p.segment == pinned):
 	case !pin:
-		l.removeLocked(p)
-		l.addLocked(p, protected)
-	case l.lists[pinned].bytes+orderBytes(p.order) <= budget:
-		l.removeLocked(p)
-		l.addLocked(p, pinned)
+		l.moveLocked(p, protected)
+	case l.pinnableLocked(p):
+		l.moveLocked(p, pinned)
 	}
 }
 
@@ -97,24 +118,24 @@ func (l *lru) victim() *page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// Each page is passed over at most twice: once for its used bit in each segment.
-	for budget := 2*(l.lists[probation].pages+l.lists[protected].pages) + 2; budget > 0; budget-- {
+	most := 2*(l.lists[probation].pages+l.lists[protected].pages) + 2
+	for look := int64(0); look < most; look++ {
 		l.balanceLocked()
 		p := l.lists[probation].oldest
 		if p == nil {
 			if p = l.lists[protected].oldest; p == nil {
 				return nil
 			}
-			l.removeLocked(p)
-			l.addLocked(p, probation)
+			l.moveLocked(p, probation)
 			continue
 		}
 		switch {
 		case p.refs.Load() > 1: // being read: its memory would not come back now
-			l.removeLocked(p)
-			l.addLocked(p, probation)
-		case p.used.Swap(false):
-			l.removeLocked(p)
-			l.addLocked(p, protected)
+			l.moveLocked(p, probation)
+		case p.obj.pinned.Load() && l.pinnableLocked(p): // found no room in the budget before
+			l.moveLocked(p, pinned)
+		case look < maxLooks && p.used.Swap(false):
+			l.moveLocked(p, protected)
 		default:
 			l.removeLocked(p)
 			return p
@@ -126,26 +147,32 @@ func (l *lru) victim() *page {
 // balanceLocked lets the oldest protected page fall back if protected is too large.
 func (l *lru) balanceLocked() {
 	q := &l.lists[protected]
-	if float64(q.bytes) <= protectedShare*float64(q.bytes+l.lists[probation].bytes) || q.oldest == nil {
+	if q.oldest == nil || q.bytes/protectedShare <= (q.bytes+l.lists[probation].bytes)/shareUnit {
 		return
 	}
 	p := q.oldest
-	l.removeLocked(p)
 	if p.used.Swap(false) {
-		l.addLocked(p, protected)
+		l.moveLocked(p, protected)
 		return
 	}
-	l.addLocked(p, probation)
+	l.moveLocked(p, probation)
 }
 
-// take removes p if it could be evicted now: listed, not pinned, in nobody's use.
-func (l *lru) take(p *page) bool {
+// takeAll takes pages off their lists if all of them could be evicted now: listed, not
+// pinned, in nobody's use. The victim among them is off already.
+func (l *lru) takeAll(pages []*page, victim *page) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if p.segment != probation && p.segment != protected || p.refs.Load() > 1 {
-		return false
+	for _, p := range pages {
+		if p != victim && (p.segment != probation && p.segment != protected || p.refs.Load() > 1) {
+			return false
+		}
 	}
-	l.removeLocked(p)
+	for _, p := range pages {
+		if p != victim {
+			l.removeLocked(p)
+		}
+	}
 	return true
 }
 

@@ -9,14 +9,24 @@ import (
 // A pageCounter counts pages and bytes without a lock.
 type pageCounter struct{ pages, bytes atomic.Int64 }
 
-func (n *pageCounter) add(bytes int64) {
-	n.pages.Add(1)
-	n.bytes.Add(bytes)
+func (n *pageCounter) add(now, before Count) {
+	if now != before {
+		n.pages.Add(now.Pages - before.Pages)
+		n.bytes.Add(now.Bytes - before.Bytes)
+	}
 }
 
 // answers are the ways a page that was asked for is found. Every page asked for counts in
 // exactly one: requests = hits + joined + filled + bypassed.
 type answers struct{ hits, joined, filled, bypassed pageCounter }
+
+// add counts what a reader delivered since before.
+func (a *answers) add(now, before *ReadStats) {
+	a.hits.add(now.Hit, before.Hit)
+	a.joined.add(now.Joined, before.Joined)
+	a.filled.add(now.Filled, before.Filled)
+	a.bypassed.add(now.Bypassed, before.Bypassed)
+}
 
 // Reasons for dropping a page.
 const (
@@ -44,8 +54,8 @@ func newMetrics(r prometheus.Registerer, c *Cache) *metrics {
 		return prometheus.CounterOpts{Namespace: "hearth", Subsystem: "pagecache", Name: name, Help: help, ConstLabels: labels}
 	}
 	m := &metrics{
-		runs:        prometheus.NewCounter(opts("origin_runs_total", "Origin requests for runs of pages.", nil)),
-		originBytes: prometheus.NewCounter(opts("origin_bytes_total", "Bytes that fills read from the origin.", nil)),
+		runs:        prometheus.NewCounter(opts("origin_runs_total", "Origin requests for runs of pages, bypasses included.", nil)),
+		originBytes: prometheus.NewCounter(opts("origin_bytes_total", "Bytes that fills and bypasses read from the origin.", nil)),
 		notAdmitted: prometheus.NewCounter(opts("not_admitted_total", "Pages filled but not kept, because they were invalidated meanwhile.", nil)),
 	}
 	for reason, name := range []string{"space", "invalidation"} {
@@ -80,6 +90,7 @@ func newMetrics(r prometheus.Registerer, c *Cache) *metrics {
 }
 
 // Stats describe the cache now. Memory is counted in size classes, content rounded up.
+// Counters lag behind readers that are still open, by some hundred pages each.
 type Stats struct {
 	MemoryBytes   int64 `json:"memory_bytes"`
 	UsedBytes     int64 `json:"used_bytes"` // resident + in flight + evicted but still being read

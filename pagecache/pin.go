@@ -16,12 +16,18 @@ type pins struct {
 
 type pin struct{ bucket, prefix string }
 
-func (p *pins) cover(bucket, key string) bool {
-	if !p.any.Load() {
-		return false
+// apply sets whether o is pinned. The lock covers looking and setting: of two that run at
+// the same time, a Pin and an Unpin, the last to set has also seen the last state.
+func (p *pins) apply(o *object) {
+	if !p.any.Load() && !o.pinned.Load() {
+		return
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	o.pinned.Store(p.coverLocked(o.Bucket, o.Key))
+}
+
+func (p *pins) coverLocked(bucket, key string) bool {
 	for at := range p.prefixes {
 		if at.bucket == bucket && strings.HasPrefix(key, at.prefix) {
 			return true
@@ -45,7 +51,8 @@ func (p *pins) set(at pin, on bool) {
 }
 
 // Pin keeps the pages below prefix, those there and those to come, out of eviction, as
-// far as the pin budget goes. Invalidation drops pinned pages like others.
+// far as the pin budget goes; pages beyond it are evicted like others, and pinned after
+// all if the budget has room when their turn comes. Invalidation drops pinned pages too.
 func (c *Cache) Pin(bucket, prefix string) {
 	c.pins.set(pin{bucket, prefix}, true)
 	c.repin(bucket, prefix)
@@ -67,13 +74,13 @@ func (c *Cache) Pins() int {
 // repin brings the objects below prefix in line with the pins.
 func (c *Cache) repin(bucket, prefix string) {
 	c.table.each(bucket, prefix, func(o *object) bool {
-		on := c.pins.cover(o.Bucket, o.Key)
-		o.pinned.Store(on)
+		c.pins.apply(o)
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.eachLocked(0, c.pageCount(o.Size)-1, func(p *page) {
+		on := o.pinned.Load() // what was set last, be it by somebody else
+		o.eachLocked(0, o.slots.count-1, func(p *page) {
 			if p.done {
-				c.lru.setPinned(p, on, c.pinBytes)
+				c.lru.setPinned(p, on)
 			}
 		})
 		return true

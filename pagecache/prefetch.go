@@ -39,20 +39,29 @@ func (c *Cache) Resident(v Version, off, n int64) Residency {
 	if n == 0 {
 		return Residency{}
 	}
-	first, last := off/c.pageBytes, (off+n-1)/c.pageBytes
-	r := Residency{Pages: last - first + 1}
 	o := c.table.get(v)
 	if o == nil {
-		return r
+		return Residency{Pages: (off+n-1)/c.pageBytes - off/c.pageBytes + 1}
 	}
 	defer c.leave(o)
+	return c.residency(o, off, off+n, func(int64) bool { return false })
+}
+
+// residency looks at bytes [from, to) of o, not empty, leaving out pages that except
+// names. It looks at pages of which there are any, however long the range.
+func (c *Cache) residency(o *object, from, to int64, except func(no int64) bool) Residency {
+	first, last := from/c.pageBytes, (to-1)/c.pageBytes
+	r := Residency{Pages: last - first + 1}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.resident == 0 {
+		return r
+	}
 	o.eachLocked(first, last, func(p *page) {
-		if p.done {
+		if p.done && !except(p.no) {
 			start := p.no * c.pageBytes
 			r.ResidentPages++
-			r.ResidentBytes += min(start+int64(p.size), off+n) - max(start, off)
+			r.ResidentBytes += min(start+int64(p.size), to) - max(start, from)
 		}
 	})
 	return r
@@ -67,8 +76,8 @@ type ObjectInfo struct {
 	Pinned        bool  // below a pinned prefix
 }
 
-// Objects calls yield for every version below prefix that has pages, in no order, until
-// it returns false. yield must not call the cache.
+// Objects calls yield for every version below prefix that has pages or readers, in no order, until
+// it returns false. No lock is held while yield runs.
 func (c *Cache) Objects(bucket, prefix string, yield func(ObjectInfo) bool) {
 	c.table.each(bucket, prefix, func(o *object) bool {
 		info := ObjectInfo{Version: o.Version, Pages: c.pageCount(o.Size), Pinned: o.pinned.Load()}
@@ -79,8 +88,9 @@ func (c *Cache) Objects(bucket, prefix string, yield func(ObjectInfo) bool) {
 				info.ResidentBytes += int64(p.size)
 			}
 		})
+		dead := o.dead
 		o.mu.Unlock()
-		return yield(info)
+		return dead || yield(info)
 	})
 }
 
@@ -89,7 +99,7 @@ func (c *Cache) Objects(bucket, prefix string, yield func(ObjectInfo) bool) {
 func (c *Cache) ResidentMap(v Version, limit int64) []bool {
 	pages := c.pageCount(v.Size)
 	if pages > limit {
-		return nil
+		return nil // whatever size somebody claims
 	}
 	flags := make([]bool, pages)
 	o := c.table.get(v)

@@ -5,14 +5,6 @@ import (
 	"io"
 )
 
-// Opened is an origin body that somebody opened already: the request that taught them
-// the version. It covers bytes [Off, Off+Length) and then ends, like the bodies of a
-// Source. Closing it must be possible while a Read is under way, and end that Read.
-type Opened struct {
-	Off, Length int64
-	Body        io.ReadCloser
-}
-
 // ReadOptions belong to one read.
 type ReadOptions struct {
 	// Epoch is the epoch log's number from before the version was learned.
@@ -25,8 +17,6 @@ type ReadOptions struct {
 // Count counts pages and the bytes of them that were asked for.
 type Count struct{ Pages, Bytes int64 }
 
-func (n *Count) add(bytes int64) { n.Pages++; n.Bytes += bytes }
-
 // ReadStats says where the bytes of a read came from. Each page counts once.
 type ReadStats struct {
 	Hit      Count // resident when looked for
@@ -37,28 +27,32 @@ type ReadStats struct {
 }
 
 // A Reader delivers a range of one version, in order. It is for one goroutine. Close it.
+//
+// It keeps the context that it was made with: it is one request.
 type Reader struct {
 	c   *Cache
 	ctx context.Context
 	obj *object
 
+	begin   int64
 	at, end int64 // bytes still to deliver
 	current *page // delivered last, held until the following Next
 
-	// Pages that this reader started fills for and has not delivered yet, ascending and
-	// held, and how far ahead fills were started.
-	ahead    []*page
+	// Pages that were in flight when this reader looked ahead, for itself or others, and
+	// that it has not delivered yet: ascending, none before at. planned is how far it has
+	// looked.
+	ahead    []held
 	planned  int64 // page number
 	counted  bool  // among the cache's readers with something in flight
 	prefetch bool  // nobody waits: low priority, no bypass, no sign of use
 
-	bypass  io.ReadCloser // while streaming past the cache
-	slot    *Slot
-	buf     []byte
-	passing int64 // bytes left in bypass
+	bypass *bypass // while streaming past the cache
+	buffer *[bypassBytes]byte
 
-	stats ReadStats
-	err   error
+	stats     ReadStats
+	reported  ReadStats // the part of stats that the metrics have
+	unflushed int64     // pages delivered since
+	err       error
 }
 
 // Read returns a reader of bytes [off, off+n) of v, cut to the object. It does not wait
@@ -71,7 +65,7 @@ func (c *Cache) Read(ctx context.Context, v Version, off, n int64, o ReadOptions
 
 func (c *Cache) start(r *Reader, v Version, off, n int64, o ReadOptions) {
 	off, n = clamp(v.Size, off, n)
-	r.at, r.end = off, off+n
+	r.begin, r.at, r.end = off, off, off+n
 	r.obj = c.open(v, o.Epoch)
 	if o.Body != nil {
 		r.adopt(o.Body)
@@ -87,40 +81,40 @@ func (r *Reader) Next() ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if r.bypass != nil {
-		return r.nextBypassed()
-	}
 	if r.at >= r.end {
 		return nil, io.EOF
 	}
-	b, err := r.nextPage()
+	b, err := r.next()
 	if err != nil {
 		r.err = err
 	}
 	return b, err
 }
 
-func (r *Reader) nextPage() ([]byte, error) {
+func (r *Reader) next() ([]byte, error) {
+	if r.bypass != nil {
+		return r.nextBypassed()
+	}
 	no := r.at / r.c.pageBytes
 	for {
 		if len(r.ahead) > 0 && r.ahead[0].no == no {
-			return r.nextAhead()
-		}
-		p, joined, err := r.lookup(no)
-		if err == errAbandoned {
-			continue // lost a race with the last of those who waited; look again
-		}
-		if err != nil {
-			return nil, err
-		}
-		if p != nil {
-			if joined {
-				return r.deliver(p, &r.stats.Joined, &r.c.metrics.of(r.prefetch).joined)
+			b, err := r.nextAhead()
+			if err == errAbandoned {
+				continue // whom it had joined found no memory for it
 			}
-			if !r.prefetch {
+			return b, err
+		}
+		if p := r.resident(no); p != nil {
+			if !r.prefetch && !p.used.Load() { // looked at before: a hot page's line stays shared
 				p.used.Store(true)
 			}
-			return r.deliver(p, &r.stats.Hit, &r.c.metrics.of(r.prefetch).hits)
+			return r.deliver(p, &r.stats.Hit), nil
+		}
+		if err := r.ctx.Err(); err != nil {
+			return nil, context.Cause(r.ctx)
+		}
+		if r.c.ctx.Err() != nil {
+			return nil, ErrClosed
 		}
 		if !r.plan(no) {
 			return r.startBypass()
@@ -128,77 +122,93 @@ func (r *Reader) nextPage() ([]byte, error) {
 	}
 }
 
-// lookup returns page no, held, waiting for it if it is in flight; nil if it is missing.
-func (r *Reader) lookup(no int64) (p *page, joined bool, err error) {
+// resident returns page no, held, if it is resident.
+func (r *Reader) resident(no int64) *page {
 	o := r.obj
 	o.mu.Lock()
-	if p = o.slotLocked(no); p == nil {
+	p := o.slots.get(no)
+	if p == nil || !p.done {
 		o.mu.Unlock()
-		return nil, false, nil
+		return nil
 	}
 	p.retain()
-	if p.done {
-		o.mu.Unlock()
-		return p, false, nil
-	}
-	p.fill.interest++
 	o.mu.Unlock()
-	if !r.prefetch {
-		p.fill.promote()
-	}
-	if err := r.await(p); err != nil {
-		p.release(r.c.arena)
-		return nil, true, err
-	}
-	return p, true, nil
+	return p
 }
 
-// await waits for a page that the caller holds and has an interest in, and gives the
-// interest up.
+// nextAhead delivers the first held page.
+func (r *Reader) nextAhead() ([]byte, error) {
+	p := r.ahead[0]
+	if r.planned <= r.lastPage() && r.ctx.Err() == nil {
+		r.extend(p.no)
+	}
+	if err := r.await(p.page); err != nil {
+		return nil, err
+	}
+	if p.joined {
+		return r.deliver(p.page, &r.stats.Joined), nil
+	}
+	return r.deliver(p.page, &r.stats.Filled), nil
+}
+
+// await takes the first held page, waits until it is done, and gives its hold up. If it
+// reports an error the reference is gone as well.
 func (r *Reader) await(p *page) error {
-	var err error
-	select {
-	case <-p.ready:
-	default:
+	r.ahead[0] = held{}
+	r.ahead = r.ahead[1:]
+	r.obj.mu.Lock()
+	done := p.done
+	if !done && p.ready == nil {
+		p.ready = make(chan struct{})
+	}
+	ready := p.ready
+	r.obj.mu.Unlock()
+	if !done {
 		select {
-		case <-p.ready:
+		case <-ready:
 		case <-r.ctx.Done():
-			err = context.Cause(r.ctx)
+			r.obj.mu.Lock()
+			p.forsakeLocked()
+			r.obj.mu.Unlock()
+			p.release(r.c.arena)
+			return context.Cause(r.ctx)
 		}
 	}
-	r.obj.mu.Lock()
-	p.fill.loseInterestLocked()
-	r.obj.mu.Unlock()
-	if err != nil {
-		return err
+	if p.err != nil {
+		p.release(r.c.arena)
 	}
 	return p.err
 }
 
-// nextAhead delivers the first page of those this reader filled.
-func (r *Reader) nextAhead() ([]byte, error) {
-	p := r.ahead[0]
-	r.ahead = r.ahead[1:]
-	if r.planned <= r.lastPage() {
-		r.extend(p.no)
-	}
-	err := r.await(p)
-	if err != nil {
-		p.release(r.c.arena)
-		return nil, err
-	}
-	return r.deliver(p, &r.stats.Filled, &r.c.metrics.of(r.prefetch).filled)
-}
-
-// deliver hands out the part of a held page that lies in the range.
-func (r *Reader) deliver(p *page, count *Count, metric *pageCounter) ([]byte, error) {
+// deliver hands out the part of a page that lies in the range; the reader keeps the
+// reference until the following call.
+func (r *Reader) deliver(p *page, n *Count) []byte {
 	start := p.no * r.c.pageBytes
 	b := p.bytes(r.c.arena)[r.at-start : min(r.end-start, int64(p.size))]
 	r.current = p
 	r.at += int64(len(b))
-	count.add(int64(len(b)))
-	metric.add(int64(len(b)))
-	return b, nil
+	r.counts(n, 1, int64(len(b)))
+	return b
+}
+
+// flushPages is how many pages a reader delivers before the metrics hear of them. They
+// are counters that all cores share: touching them for each page would cost more than
+// finding the page does.
+const flushPages = 256
+
+// counts counts what was delivered.
+func (r *Reader) counts(n *Count, pages, bytes int64) {
+	n.Pages += pages
+	n.Bytes += bytes
+	if r.unflushed += pages; r.unflushed >= flushPages {
+		r.flush()
+	}
+}
+
+// flush tells the metrics what they have not heard.
+func (r *Reader) flush() {
+	r.c.metrics.of(r.prefetch).add(&r.stats, &r.reported)
+	r.reported, r.unflushed = r.stats, 0
 }
 
 func (r *Reader) dropCurrent() {
@@ -208,6 +218,7 @@ func (r *Reader) dropCurrent() {
 	}
 }
 
+// lastPage is the last page of a range that is not empty.
 func (r *Reader) lastPage() int64 { return (r.end - 1) / r.c.pageBytes }
 
 // WriteTo writes what is left of the range to w straight from page memory.
@@ -229,6 +240,19 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
+// Resident says how much of what is left of the range is resident, not counting pages
+// that this reader has on their way. Before the first Next it tells a hit from a miss, at
+// less cost than [Cache.Resident].
+func (r *Reader) Resident() Residency {
+	if r.obj == nil || r.at >= r.end {
+		return Residency{}
+	}
+	return r.c.residency(r.obj, r.at, r.end, func(no int64) bool {
+		_, mine := r.findAhead(no)
+		return mine
+	})
+}
+
 // Close gives everything back that the reader holds. Fills that nobody else waits for
 // end. Closing again does nothing.
 func (r *Reader) Close() error {
@@ -237,10 +261,14 @@ func (r *Reader) Close() error {
 	}
 	r.dropCurrent()
 	r.stopBypass()
+	if r.buffer != nil {
+		r.c.buffers.Put(r.buffer)
+		r.buffer = nil
+	}
 	if len(r.ahead) > 0 {
 		r.obj.mu.Lock()
 		for _, p := range r.ahead {
-			p.fill.loseInterestLocked()
+			p.forsakeLocked()
 		}
 		r.obj.mu.Unlock()
 		for _, p := range r.ahead {
@@ -251,6 +279,7 @@ func (r *Reader) Close() error {
 	if r.counted {
 		r.c.readers.Add(-1)
 	}
+	r.flush()
 	r.c.leave(r.obj)
 	r.obj, r.err = nil, ErrClosed
 	return nil
