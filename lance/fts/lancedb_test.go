@@ -213,14 +213,14 @@ func liveTables(r *rand.Rand, corpus []string) []lanceTable {
 			"withPosition": true, "customStopWords": []string{"shall", "god", "of"}, "maxTokenLength": 8,
 		}},
 		{Name: "raw", Options: map[string]any{"withPosition": true, "baseTokenizer": "raw", "maxTokenLength": 200}, Batches: whole},
-		{Name: "ngram", Batches: whole, Options: map[string]any{
+		{Name: "ngram", Batches: [][]string{corpus[:len(corpus)/6]}, Options: map[string]any{
 			"withPosition": true, "baseTokenizer": "ngram", "ngramMinLength": 2, "ngramMaxLength": 4,
 		}},
 	}
 }
 
-// newestIndex opens the newest index of a table.
-func newestIndex(t testing.TB, table string, opts OpenOptions) *Index {
+// newestIndexDir returns the folder of the newest index of a table.
+func newestIndexDir(t testing.TB, table string) string {
 	t.Helper()
 	dirs, err := filepath.Glob(filepath.Join(table, "_indices", "*"))
 	if err != nil || len(dirs) == 0 {
@@ -236,7 +236,13 @@ func newestIndex(t testing.TB, table string, opts OpenOptions) *Index {
 			newest, at = d, m
 		}
 	}
-	store, err := storage.NewDir(newest)
+	return newest
+}
+
+// newestIndex opens the newest index of a table.
+func newestIndex(t testing.TB, table string, opts OpenOptions) *Index {
+	t.Helper()
+	store, err := storage.NewDir(newestIndexDir(t, table))
 	if err != nil {
 		t.Fatal(err)
 	}
