@@ -19,7 +19,6 @@ const (
 	CodeBadDigest              = "BadDigest"
 	CodeMalformedTrailer       = "MalformedTrailerError"
 	CodeMissingContentLength   = "MissingContentLength"
-	CodeMissingSecurityHeader  = "MissingSecurityHeader"
 	messageSignatureMismatch   = "The request signature does not match the one calculated from the request and the secret of this access key. Check the secret and the signing method."
 	messageUnsupportedV2       = "The authorization mechanism you have provided is not supported: this is Signature Version 2. Please use AWS4-HMAC-SHA256."
 	messageUnsupportedV4A      = "The authorization mechanism you have provided is not supported: this is Signature Version 4A. Please use AWS4-HMAC-SHA256."

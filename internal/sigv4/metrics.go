@@ -29,7 +29,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	for _, result := range []string{
 		resultOK, CodeAccessDenied, CodeSignatureDoesNotMatch, CodeInvalidAccessKeyID, CodeRequestTimeTooSkewed,
 		CodeHeaderMalformed, CodeQueryMalformed, CodeInvalidToken, CodeInvalidRequest, CodeInvalidArgument,
-		CodeInvalidURI, CodeContentSHA256Mismatch, CodeMissingSecurityHeader,
+		CodeInvalidURI, CodeContentSHA256Mismatch,
 	} {
 		m.results[result] = requests.WithLabelValues(result)
 	}

@@ -222,7 +222,7 @@ var refusals = []refusal{
 	}, code: sigv4.CodeQueryMalformed},
 
 	// Payload claims.
-	{name: "no payload hash", before: func(d *draft) { d.payload = "-" }, code: sigv4.CodeMissingSecurityHeader},
+	{name: "no payload hash", before: func(d *draft) { d.payload = "-" }, code: sigv4.CodeInvalidRequest, in: "x-amz-content-sha256"},
 	{name: "a payload hash that is none", before: func(d *draft) { d.payload = "abc" }, code: sigv4.CodeInvalidArgument},
 	{name: "a payload hash of other letters", before: func(d *draft) { d.payload = strings.Repeat("g", 64) }, code: sigv4.CodeInvalidArgument},
 	{name: "streaming with 4A", before: func(d *draft) { d.payload = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" }, code: sigv4.CodeInvalidArgument},

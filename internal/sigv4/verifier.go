@@ -226,7 +226,7 @@ func (c *claim) parse(r *http.Request, rawQuery string) *Error {
 			return err
 		}
 		if len(values) == 0 {
-			return bad(CodeMissingSecurityHeader, "Missing required header for this request: x-amz-content-sha256.")
+			return bad(CodeInvalidRequest, "Missing required header for this request: x-amz-content-sha256.")
 		}
 		c.contentSHA256 = values[0]
 	}
