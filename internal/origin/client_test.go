@@ -2,6 +2,7 @@ package origin_test
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -221,5 +222,28 @@ func TestNoCredentialsIsUnavailable(t *testing.T) {
 	_, err := c.Head(t.Context(), "b", "k", nil)
 	if !errors.Is(err, origin.ErrUnavailable) || srv.Count("") != 0 {
 		t.Errorf("error %v after %d requests", err, srv.Count(""))
+	}
+}
+
+func TestAStoreBehindASocket(t *testing.T) {
+	srv := origintest.Start(t)
+	srv.RequireSignature(testKeys, nil)
+	srv.Put("b", "k", []byte("hello"))
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hs := &http.Server{Handler: srv, ReadHeaderTimeout: time.Minute}
+	done := make(chan error, 1)
+	go func() { done <- hs.Serve(l) }()
+	defer func() {
+		_ = hs.Close()
+		<-done
+	}()
+	c := newClient(t, "unix://"+path, nil)
+	_, data, err := fetch(t.Context(), c, origin.GetRequest{Bucket: "b", Key: "k", WantSize: 5})
+	if err != nil || string(data) != "hello" {
+		t.Errorf("%q %v", data, err)
 	}
 }

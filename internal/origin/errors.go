@@ -133,6 +133,10 @@ func errorCode(body []byte) string {
 	return ""
 }
 
+// errCredentials marks a failure to get credentials. It is not tried again here:
+// the providers of the SDK do that themselves.
+var errCredentials = errors.New("no credentials")
+
 // Causes the watchdog cancels a request with.
 var (
 	errHeaderTimeout = errors.New("no answer in time")

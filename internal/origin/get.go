@@ -96,6 +96,10 @@ func (c *Client) head(ctx context.Context, r *Request) (*Object, error) {
 		Body:   http.NoBody,
 	}
 	switch resp.StatusCode {
+	case http.StatusNotModified:
+		if !conditional(r.Header) {
+			return nil, errUnasked
+		}
 	case http.StatusOK:
 		obj.Size = resp.ContentLength
 	case http.StatusPartialContent:
@@ -106,6 +110,18 @@ func (c *Client) head(ctx context.Context, r *Request) (*Object, error) {
 		obj.Size = cr.total
 	}
 	return obj, nil
+}
+
+// errUnasked is a 304 to a request without a condition.
+var errUnasked = fmt.Errorf("%w: 304 where nothing was known", ErrCorrupt)
+
+func conditional(h http.Header) bool {
+	for name := range h {
+		if lower := strings.ToLower(name); lower == "if-none-match" || lower == "if-modified-since" {
+			return true
+		}
+	}
+	return false
 }
 
 // A getter is one Get: the request, what the first answer fixed, and how far the
@@ -168,6 +184,9 @@ func (g *getter) open() (*Object, error) {
 	}
 	if resp.StatusCode == http.StatusNotModified {
 		_ = resp.Body.Close()
+		if !conditional(g.req.Header) {
+			return nil, errUnasked
+		}
 		return obj, nil
 	}
 	a, err := g.check(resp, g.req.Range, obj.ETag)

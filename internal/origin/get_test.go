@@ -127,6 +127,7 @@ func TestGetChecksTheAnswerBeforeAByteIsHandedOut(t *testing.T) {
 		{"the whole, no length", origintest.WholeForRange().And(origintest.Chunked()), nil, origin.ErrCorrupt},
 		{"a part without a length", origintest.Chunked(), nil, nil},
 		{"a part where all was asked for", header("Content-Range", "bytes 0-999/1000"), func(r *origin.GetRequest) { r.Range = origin.All() }, nil},
+		{"not modified, unasked", origintest.Status(304, ""), nil, origin.ErrCorrupt},
 		{"access denied", origintest.Status(403, "AccessDenied"), nil, origin.ErrDenied},
 		{"no such bucket", origintest.Status(404, "NoSuchBucket"), nil, errNoKind},
 		{"a redirect", origintest.Status(301, "PermanentRedirect"), nil, errNoKind},
@@ -378,6 +379,15 @@ func TestAConditionalGetMayAnswerNotModified(t *testing.T) {
 	obj, err = c.Head(t.Context(), "b", "k", http.Header{"If-None-Match": {etag}})
 	if err != nil || obj.Status != http.StatusNotModified || obj.Size != -1 {
 		t.Errorf("%+v %v", obj, err)
+	}
+}
+
+func TestAnUnaskedNotModifiedIsNoAnswer(t *testing.T) {
+	srv, c := newOrigin(t, nil)
+	srv.Put("b", "k", []byte("hello"))
+	srv.Inject(origintest.Rule{Action: origintest.Status(304, "")})
+	if _, err := c.Head(t.Context(), "b", "k", nil); !errors.Is(err, origin.ErrCorrupt) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -95,6 +95,8 @@ func retryable(err error) (reason int, ok bool) {
 	switch {
 	case isCancellation(err) && !errors.Is(err, ErrUnavailable):
 		return 0, false
+	case errors.Is(err, errCredentials):
+		return 0, false
 	case errors.Is(err, errTruncated):
 		return reasonTruncated, true
 	case errors.Is(err, errMalformed):

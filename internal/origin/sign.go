@@ -35,7 +35,7 @@ func (c *Client) sign(ctx context.Context, hr *http.Request, r *Request, t targe
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%w: credentials: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, errCredentials, err)
 	}
 	hash := r.PayloadHash
 	switch {
