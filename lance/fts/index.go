@@ -64,7 +64,7 @@ func (x *Index) HasPositions() bool {
 			return false
 		}
 	}
-	return true
+	return x.params.WithPosition
 }
 
 // SizeBytes returns the memory that the index holds, without the posting lists that it reads when needed.
