@@ -104,7 +104,10 @@ func (r *Reader) next() ([]byte, error) {
 			}
 			return b, err
 		}
-		if p := r.resident(no); p != nil {
+		if p, gap := r.resident(no); p != nil {
+			if gap && (len(r.ahead) == 0 || r.ahead[0].no > no+1) && r.ctx.Err() == nil {
+				r.plan(no + 1) // while the client takes this page
+			}
 			if !r.prefetch && !p.used.Load() { // looked at before: a hot page's line stays shared
 				p.used.Store(true)
 			}
@@ -122,18 +125,23 @@ func (r *Reader) next() ([]byte, error) {
 	}
 }
 
-// resident returns page no, held, if it is resident.
-func (r *Reader) resident(no int64) *page {
+// resident returns page no, with a reference, if it is resident; gap says that the page
+// after it is wanted and is not.
+func (r *Reader) resident(no int64) (p *page, gap bool) {
 	o := r.obj
 	o.mu.Lock()
-	p := o.slots.get(no)
+	p = o.slots.get(no)
 	if p == nil || !p.done {
 		o.mu.Unlock()
-		return nil
+		return nil, false
 	}
 	p.retain()
+	if no < r.lastPage() {
+		q := o.slots.get(no + 1)
+		gap = q == nil || !q.done
+	}
 	o.mu.Unlock()
-	return p
+	return p, gap
 }
 
 // nextAhead delivers the first held page.
