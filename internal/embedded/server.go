@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Store, error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	store := &Store{Dir: dir, AccessKey: o.AccessKey, SecretKey: o.SecretKey, Region: o.Region}
+	store := &Store{Dir: dir, Identity: "dir:" + dir, AccessKey: o.AccessKey, SecretKey: o.SecretKey, Region: o.Region}
 	if err := store.start(ctx, o); err != nil {
 		return nil, err
 	}

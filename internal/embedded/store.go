@@ -60,6 +60,9 @@ type Store struct {
 	Region string
 	// Dir is the absolute path of the directory served.
 	Dir string
+	// Identity names what is served: the same after a restart, when the port is
+	// another. It is for origin.Config.Identity.
+	Identity string
 
 	running *server
 }

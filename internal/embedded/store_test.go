@@ -335,7 +335,10 @@ func TestARestartFindsEverything(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		_, c = start(t, o)
+		again, c := start(t, o)
+		if again.Identity != s.Identity || s.Identity == "" {
+			t.Errorf("identity %q, was %q", again.Identity, s.Identity)
+		}
 		got := map[string]string{}
 		err := c.List(t.Context(), "tables", "", func(e origin.Entry) error { got[e.Key] = e.ETag; return nil })
 		if err != nil {

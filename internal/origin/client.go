@@ -63,6 +63,9 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 			return nil, err
 		}
 	}
+	if cfg.Identity != "" {
+		c.identity = cfg.Identity
+	}
 	c.transport = cfg.Transport
 	if c.transport == nil {
 		c.transport = newTransport(cfg, socket)

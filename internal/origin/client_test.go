@@ -80,6 +80,15 @@ func TestIdentityAndEndpoint(t *testing.T) {
 	}
 }
 
+func TestAnIdentityOfOnesOwn(t *testing.T) {
+	c, err := origin.New(t.Context(), origin.Config{
+		Endpoint: "http://127.0.0.1:1", Identity: "dir:/data", AccessKey: "a", SecretKey: "b",
+	})
+	if err != nil || c.Identity() != "dir:/data" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestConfigurationThatContradictsItselfIsRefused(t *testing.T) {
 	for name, cfg := range map[string]origin.Config{
 		"a key without its secret":  {AccessKey: "a"},

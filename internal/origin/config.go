@@ -19,6 +19,9 @@ type Config struct {
 	// Endpoint is [AWS], or http(s)://host[:port] without a path, or
 	// unix:///path of a socket on which a store speaks plain HTTP. Required.
 	Endpoint string
+	// Identity replaces the identity that follows from Endpoint, for a store whose
+	// address is not the same after a restart (see [Client.Identity]).
+	Identity string
 	// Region to sign for. Default: what the SDK's configuration says; for an
 	// Endpoint other than AWS, "us-east-1" after that.
 	Region string

@@ -211,7 +211,7 @@ func TestAPauseEndsWithTheContext(t *testing.T) {
 
 func TestALongTransferEarnsMoreTries(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, srv *origintest.Server, c *origin.Client) {
-		data := randomBytes(20<<20, 1)
+		data := randomBytes(7<<20, 1)
 		srv.Put("b", "k", data)
 		srv.Inject(origintest.Rule{Action: origintest.Truncate(1<<20 + 100)})
 		_, got, err := fetch(t.Context(), c, origin.GetRequest{Bucket: "b", Key: "k", WantSize: -1})
