@@ -147,6 +147,20 @@ func (p *probe) distance(i int) float32 {
 	}
 }
 
+// deviation is the standard error of a candidate's distance: each value of a code is off
+// by up to half a step either way, which is step/sqrt(12) on average.
+func (p *probe) deviation(c candidate) float32 {
+	off := float32(p.codes.step / math.Sqrt(12))
+	switch p.metric {
+	case L2:
+		return 2 * float32(math.Sqrt(float64(max(0, c.distance)))) * off
+	case Cosine:
+		return off / p.codes.norms[c.node]
+	default:
+		return p.norm * off
+	}
+}
+
 func codeL2(q []float32, code []byte) float32 {
 	code = code[:len(q)]
 	var s0, s1, s2, s3 float32

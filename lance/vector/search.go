@@ -41,11 +41,16 @@ func (p Plan) String() string {
 }
 
 const (
-	// defaultEf, times K or at least minEf, is the width of the beam.
-	defaultEf, minEf = 4, 100
+	// defaultEf, times K or at least minEf, is the width of the beam. At 100 a generation
+	// of 12,000 uniform random vectors of 64 dimensions gave a recall at 10 of 0.92, at 300
+	// of 0.99; real data is easier.
+	defaultEf, minEf = 10, 300
 	// defaultRefine, times K or at least minRefine, is how many candidates are compared
-	// exactly.
-	defaultRefine, minRefine = 4, 40
+	// exactly at most.
+	defaultRefine, minRefine = 16, 400
+	// refineSigmas is how many standard errors beyond the K-th candidate others are still
+	// compared exactly: two distances err, so that is 2.8 of their difference.
+	refineSigmas = 4
 	// codesBelow, times Ef, is how many allowed vectors are faster compared one by one by
 	// their codes than found through the graph, which takes about that many distances.
 	codesBelow = 20
@@ -62,10 +67,12 @@ type SearchOptions struct {
 	// are K allowed rows, if there are as many. All are borrowed during the search.
 	Allow, Block *roaring.Bitmap
 	Keep         func(row uint64) bool
-	// Ef is the width of the beam in the graph. Default 4 K, at least 100. Higher finds
+	// Ef is the width of the beam in the graph. Default 10 K, at least 300. Higher finds
 	// more of the true neighbours and takes longer.
 	Ef int
-	// Refine is how many candidates are compared exactly. Default 4 K, at least 40.
+	// Refine is how many candidates are compared exactly at most. Default 16 K, at least
+	// 400. Usually it is far fewer: those that the error of the codes could hide among the
+	// K nearest.
 	Refine int
 	// Plan overrides the index's choice.
 	Plan Plan
@@ -79,7 +86,7 @@ func (o SearchOptions) withDefaults() SearchOptions {
 	if o.Ef <= 0 {
 		o.Ef = max(defaultEf*o.K, minEf)
 	}
-	o.Ef = max(o.Ef, o.Refine)
+	o.Ef = max(o.Ef, o.K)
 	return o
 }
 
@@ -221,7 +228,7 @@ func (x *Index) mask(o SearchOptions) *rowMask {
 
 // candidates returns the rows to compare exactly, rising.
 func (x *Index) candidates(ctx context.Context, query []float32, allowed *rowMask, o SearchOptions, res *Result) ([]uint64, error) {
-	if res.Plan == PlanScan || res.Allowed <= o.Refine {
+	if res.Plan == PlanScan || res.Allowed <= o.K {
 		rows := make([]uint64, 0, res.Allowed)
 		for node, row := range x.rows {
 			if allowed.has(uint32(node)) {
@@ -255,18 +262,31 @@ func (x *Index) candidates(ctx context.Context, query []float32, allowed *rowMas
 			}
 		}
 	}
-	found := s.found.heap
-	if len(found) > o.Refine {
-		slices.SortFunc(found, func(a, b candidate) int {
-			return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.node, b.node))
-		})
-		found = found[:o.Refine]
-	}
+	found := p.worthwhile(s.found.heap, o.K, o.Refine)
 	rows := make([]uint64, len(found))
 	for i, c := range found {
 		rows[i] = x.rows[c.node]
 	}
 	return risingRows(rows), nil
+}
+
+// worthwhile sorts candidates and leaves those that may be among the k nearest once
+// their exact distances are known, k at least and limit at most.
+func (p *probe) worthwhile(found []candidate, k, limit int) []candidate {
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.node, b.node))
+	})
+	found = found[:min(len(found), limit)]
+	if len(found) <= k {
+		return found
+	}
+	kth := found[k-1]
+	reach := kth.distance + refineSigmas*p.deviation(kth)
+	n := k
+	for n < len(found) && found[n].distance <= reach {
+		n++
+	}
+	return found[:n]
 }
 
 func risingRows(rows []uint64) []uint64 {
