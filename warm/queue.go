@@ -45,11 +45,12 @@ func (w *Warmer) submit(r Request, p *plan) (*job, error) {
 // joinableLocked returns a live job whose end will be the answer to r: it takes the same
 // objects, and lists them after now, unless what it listed cannot have changed.
 func (w *Warmer) joinableLocked(r Request) *job {
+	_, proven := w.inventory(r.Path)
 	for _, j := range w.live[r.Path] {
 		if j.budget != r.BudgetBytes || j.ctx.Err() != nil {
 			continue
 		}
-		if j.listed.IsZero() || j.proven || (w.o.ListingMaxAge > 0 && time.Since(j.listed) <= w.o.ListingMaxAge) {
+		if j.listed.IsZero() || (j.proven && proven) || (w.o.ListingMaxAge > 0 && time.Since(j.listed) <= w.o.ListingMaxAge) {
 			return j
 		}
 	}

@@ -30,6 +30,9 @@ func (w *Warmer) run(j *job) outcome {
 	for pass := 0; ; pass++ {
 		p, err := w.list(j)
 		if err != nil {
+			if (errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden)) && w.pinned(j) {
+				w.unpin(j.path) // it keeps nothing
+			}
 			return w.failed(j, err)
 		}
 		j.change(func() {
@@ -91,7 +94,7 @@ func (w *Warmer) failed(j *job, err error) outcome {
 	case errors.Is(err, errCancelled):
 		return outcome{state: Partial, reason: ReasonCancelled}
 	}
-	if errors.Is(err, ErrClosed) || errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, ErrOrigin) {
 		return outcome{state: Failed, err: err}
 	}
 	w.log.Warn("path not warmed", "path", j.path.String(), "job", j.id, "err", err)
@@ -123,9 +126,6 @@ func (w *Warmer) list(j *job) (*plan, error) {
 		}
 	}
 	if len(entries) == 0 {
-		if w.pinned(j) {
-			w.unpin(j.path) // it keeps nothing
-		}
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, j.path)
 	}
 	return w.plan(j.path, entries, j.budget, more), nil
@@ -203,7 +203,9 @@ func (w *Warmer) load(j *job, p *plan) *loads {
 		}
 		group.Go(func() error {
 			defer w.inFlight.Release(weight)
-			w.loadOne(j, l, e)
+			if !l.stopped() {
+				w.loadOne(j, l, e)
+			}
 			return nil
 		})
 	}
