@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hearthcache/hearth/internal/epoch"
-	"github.com/hearthcache/hearth/internal/origintest"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/warm"
 )
@@ -256,13 +255,13 @@ func TestCallAfterTheLastWriteSeesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.put(gen+"a", 100)
-		// By the time of the delay the fake has made its answer up.
-		w.origin.Inject(origintest.Rule{Match: origintest.Class("LIST"), Nth: 1, Action: origintest.Delay(time.Second)})
+		written := make(chan struct{})
+		w.origin.Inject(originRule("LIST", 1, func() { <-written }))
 		early, err := w.try(warm.Request{Path: warm.Path{Key: gen}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
+		synctest.Wait() // the fake has made its answer up: b is not in it
 		w.put(gen+"b", 100)
 		var wg sync.WaitGroup
 		for range 10 {
@@ -273,11 +272,13 @@ func TestCallAfterTheLastWriteSeesIt(t *testing.T) {
 				}
 			})
 		}
+		synctest.Wait()
+		close(written)
 		wg.Wait()
 		if s := w.end(early.Job); s.State != warm.Warm || s.Receipt.Objects != 1 {
 			t.Errorf("the early call: %+v", s)
 		}
-		if got := w.requests(); got != (warm.Requests{List: 2, Get: 2}) {
+		if got := w.requests(); got != (warm.Requests{List: 2, Get: 2}) { // a once, b once
 			t.Errorf("requests %+v: the late calls share one job", got)
 		}
 	})
