@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/warm"
 )
 
 // adminFlags are what the commands that talk to a running sidecar share.
@@ -141,10 +142,14 @@ func (c *adminClient) call(ctx context.Context, method, path string, body any) (
 // problemText returns what an error answer says, in one line.
 func problemText(answer []byte) string {
 	var body struct {
-		Error string `json:"error"`
+		Error *warm.Problem `json:"error"`
 	}
-	if json.Unmarshal(answer, &body) == nil && body.Error != "" {
-		return oneLine(body.Error)
+	if json.Unmarshal(answer, &body) == nil && body.Error != nil {
+		text := oneLine(body.Error.Message)
+		if body.Error.Field != "" {
+			text = body.Error.Field + ": " + text
+		}
+		return text
 	}
 	line := oneLine(string(answer))
 	if len(line) > 300 {

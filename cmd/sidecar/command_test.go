@@ -114,7 +114,10 @@ func adminServer(t *testing.T, status int, answer string) (environ []string, got
 }
 
 func TestAdminCommands(t *testing.T) {
-	const receipt = `{"state":"warm","published":true,"job":"7","receipt":{"origin_requests":{"get":3},"roles":[{"role":"pk","bytes":1048576}]}}`
+	const answer = `{"path":"s3://b/p/","state":"warm","found":"cold","published":true,"pinned":true,"job":"7","receipt":{` +
+		`"objects":3,"bytes":196608,"pages":3,"resident_objects":3,"resident_bytes":196608,"resident_pages":3,"skipped_objects":1,` +
+		`"requests":{"list":1,"get":3,"head":0},"source":{"origin_bytes":196608},"rounds":2,"elapsed":"1.5s"}}`
+	const nothing = "  resident  0 of 0 objects, 0B of 0B, 0 of 0 pages\n  origin    0 LIST, 0 GET, 0 HEAD, 0B in 0 rounds\n  time      0s\n"
 	for name, tt := range map[string]struct {
 		args    []string
 		status  int
@@ -125,21 +128,25 @@ func TestAdminCommands(t *testing.T) {
 	}{
 		"warm": {
 			[]string{"warm", "s3://b/p"},
-			200, receipt, exitOK,
+			200, answer, exitOK,
 			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"5m0s"}`,
-			"s3://b/p: warm, job 7\n  origin_requests\n    get  3\n  roles\n    bytes  1048576\n    role  pk\n",
+			"s3://b/p/: warm, was cold, published, pinned, job 7\n" +
+				"  resident  3 of 3 objects, 192KiB of 192KiB, 3 of 3 pages\n" +
+				"  besides   1 objects of a class that is never cached\n" +
+				"  origin    1 LIST, 3 GET, 0 HEAD, 192KiB in 2 rounds\n" +
+				"  time      1.5s\n",
 		},
 		"warm with everything": {
-			[]string{"warm", "--wait=0", "--deadline=1m", "--roles=pk,fts", "--pin", "--budget=1MiB", "s3://b/p"},
-			202, `{"state":"warming"}`, exitOK,
-			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"0s","deadline":"1m0s","roles":["pk","fts"],"pin":true,"budget_bytes":1048576}`,
-			"s3://b/p: warming\n",
+			[]string{"warm", "--wait=0", "--deadline=1m", "--pin=false", "--budget=1MiB", "s3://b/p"},
+			202, `{"path":"s3://b/p/","state":"warming"}`, exitOK,
+			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"0s","deadline":"1m0s","pin":false,"budget_bytes":1048576}`,
+			"s3://b/p/: warming\n" + nothing,
 		},
 		"warm that is not done in time": {
 			[]string{"warm", "s3://b/p"},
-			200, `{"state":"warming"}`, exitFailure,
+			200, `{"path":"s3://b/p/","state":"warming"}`, exitFailure,
 			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"5m0s"}`,
-			"s3://b/p: warming\n",
+			"s3://b/p/: warming\n" + nothing,
 		},
 		"warm as JSON": {
 			[]string{"warm", "--json", "s3://b/p"},
@@ -149,15 +156,15 @@ func TestAdminCommands(t *testing.T) {
 		},
 		"evict an object": {
 			[]string{"evict", "s3://b/p/k"},
-			200, `{"pages":3,"bytes":196608,"objects":1,"facts":2,"generations":0}`, exitOK,
+			200, `{"pages":3,"bytes":196608,"objects":1,"facts":2,"generations":0,"pins":0}`, exitOK,
 			`POST /invalidate Bearer t0ken {"path":"s3://b/p/k"}`,
-			"s3://b/p/k: dropped 3 pages (192KiB) of 1 objects, facts of 2, 0 generations\n",
+			"s3://b/p/k: dropped 3 pages (192KiB) of 1 objects, facts of 2, 0 generations, 0 pins\n",
 		},
 		"evict a folder": {
 			[]string{"evict", "s3://b/p/"},
 			200, `{}`, exitOK,
 			`POST /invalidate Bearer t0ken {"prefix":"s3://b/p/"}`,
-			"s3://b/p/: dropped 0 pages (0B) of 0 objects, facts of 0, 0 generations\n",
+			"s3://b/p/: dropped 0 pages (0B) of 0 objects, facts of 0, 0 generations, 0 pins\n",
 		},
 		"evict a bucket": {
 			[]string{"evict", "--json", "s3://b"},
@@ -171,7 +178,7 @@ func TestAdminCommands(t *testing.T) {
 		},
 		"an error of the server": {
 			[]string{"explain", "s3://b/k"},
-			403, `{"error":"bucket b is not served"}`, exitFailure,
+			403, `{"error":{"code":"forbidden","message":"bucket b is not served","field":"path"}}`, exitFailure,
 			"GET /explain?path=s3%3A%2F%2Fb%2Fk Bearer t0ken", "",
 		},
 	} {
@@ -187,7 +194,7 @@ func TestAdminCommands(t *testing.T) {
 			if diff := cmp.Diff(stdout, tt.stdout); diff != "" {
 				t.Errorf("output (-got +want):\n%s", diff)
 			}
-			if tt.status >= 400 && !strings.Contains(stderr, "403 Forbidden: bucket b is not served\n") {
+			if tt.status >= 400 && !strings.Contains(stderr, "403 Forbidden: path: bucket b is not served\n") {
 				t.Errorf("got %q", stderr)
 			}
 		})

@@ -59,12 +59,19 @@ func evict(cmd *cobra.Command, client *adminClient, flags *adminFlags, path stri
 		return fmt.Errorf("evict %s: %w", path, err)
 	}
 	return flags.output(cmd.OutOrStdout(), answer, func(w io.Writer) error {
-		var d object.Dropped
+		var d struct {
+			object.Dropped
+			Pins int `json:"pins"`
+		}
 		if err := json.Unmarshal(answer, &d); err != nil {
 			return fmt.Errorf("admin API: %w", err)
 		}
-		_, err := fmt.Fprintf(w, "%s: dropped %d pages (%s) of %d objects, facts of %d, %d generations\n",
-			path, d.Pages, config.Bytes(d.Bytes), d.Objects, d.Facts, d.Generations)
+		line := fmt.Sprintf("%s: dropped %d pages (%s) of %d objects, facts of %d, %d generations, %d pins",
+			path, d.Pages, config.Bytes(d.Bytes), d.Objects, d.Facts, d.Generations, d.Pins)
+		if field == "path" && d.Facts == 0 && d.Objects == 0 {
+			line += "; for everything below it, end the path with a slash"
+		}
+		_, err := fmt.Fprintln(w, line)
 		return err
 	})
 }

@@ -229,6 +229,37 @@ func TestReloadAppliesKeysRulesAndCertificatesOrNothing(t *testing.T) {
 	}
 }
 
+func TestAdminCommandsAgainstARunningSidecar(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, in(dir, "token"), "t0ken\n")
+	s := serve(t, dir, nil, "--admin-token-file=token")
+	c := s.client()
+	if err := c.CreateBucket(t.Context(), "lake"); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"t/a", "t/b"} {
+		if err := put(t, c, "lake", key, strings.Repeat(key, 1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := []string{"HEARTH_ADMIN=" + s.urls[listenerAdmin], "HEARTH_ADMIN_TOKEN=t0ken"}
+	expect := func(code int, want string, args ...string) {
+		t.Helper()
+		got, stdout, stderr := run(t, environ, args...)
+		if got != code || !strings.Contains(stdout+stderr, want) {
+			t.Errorf("%s: exit code %d, want %d and %q:\n%s%s", args, got, code, want, stdout, stderr)
+		}
+	}
+	expect(exitOK, "warm, was cold", "warm", "s3://lake/t")
+	expect(exitOK, "warm", "warm", "s3://lake/t")
+	expect(exitOK, "resident  1 of 1 pages", "explain", "s3://lake/t/a")
+	expect(exitOK, "dropped 1 pages", "evict", "s3://lake/t/a")
+	expect(exitOK, "end the path with a slash", "evict", "s3://lake/t")
+	expect(exitOK, "dropped 1 pages", "evict", "s3://lake/t/")
+	expect(exitFailure, "404 Not Found", "warm", "s3://lake/none")
+	expect(exitFailure, "401 Unauthorized", "explain", "--token=wrong", "s3://lake/t/a")
+}
+
 func TestAuthNoneLetsEverybodyIn(t *testing.T) {
 	s := serve(t, t.TempDir(), nil, "--auth=none")
 	c := s.clientWith("whoever", "whatever")

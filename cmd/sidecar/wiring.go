@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hearthcache/hearth/internal/admin"
 	"github.com/hearthcache/hearth/internal/config"
 	"github.com/hearthcache/hearth/internal/embedded"
 	"github.com/hearthcache/hearth/internal/keyring"
@@ -22,13 +23,14 @@ import (
 	"github.com/hearthcache/hearth/proxy"
 	"github.com/hearthcache/hearth/proxy/facts"
 	"github.com/hearthcache/hearth/proxy/object"
+	"github.com/hearthcache/hearth/warm"
 )
 
 // A server is everything that serve runs, wired together:
 //
-//	s3 listener ─ tracing ─ proxy ─ object service ─ pages, facts
-//	admin listener ─ ops paths          │
-//	ops listener ─ ops paths            └ origin client ─ embedded store, or the network
+//	s3 listener ─── tracing ─ proxy ─┬─ object service ─ pages, facts
+//	admin listener ─ admin ─ warmer ─┘        └ origin client ─ embedded store, or the network
+//	ops listener ── probes, metrics
 //
 // startServer makes it from top to bottom of the list below and close takes it
 // down in reverse. Its methods are safe for concurrent use.
@@ -42,6 +44,7 @@ type server struct {
 	store     *embedded.Store // nil unless the origin is a directory
 	origin    *origin.Client
 	objects   *object.Service
+	warmer    *warm.Warmer
 	keys      *keyring.Ring // nil without authentication
 	// generatedKeys is the file with the key that was made for the embedded store;
 	// empty if keys were configured.
@@ -143,7 +146,8 @@ func (v *server) openOrigin(ctx context.Context, p *process) error {
 	return err
 }
 
-// openObjects makes the object service with its share of the memory.
+// openObjects makes the object service with its share of the memory, and what
+// warms it.
 func (v *server) openObjects() error {
 	s, budget := v.settings, v.settings.Budget()
 	var err error
@@ -159,6 +163,10 @@ func (v *server) openObjects() error {
 		Rules:  s.rules,
 		Logger: v.log, Registerer: v.registry,
 	})
+	if err != nil {
+		return err
+	}
+	v.warmer, err = warm.New(v.objects, v.objects.Pages(), warm.Options{Logger: v.log, Registerer: v.registry})
 	return err
 }
 
@@ -203,10 +211,19 @@ func (v *server) serve(verifier *sigv4.Verifier) error {
 	if len(v.settings.Buckets) > 0 {
 		options.Allowed = v.origin.Allowed
 	}
+	ops := admin.OpsOptions{Ready: v.ready.state, Gatherer: v.registry}
+	adminAPI, err := admin.New(admin.Options{
+		Warmer: v.warmer, Objects: v.objects, Token: v.settings.adminToken, Allowed: options.Allowed,
+		Config: func() any { return v.settings.Settings() }, Version: currentBuild().Version, Ops: ops,
+		Logger: v.log, Registerer: v.registry,
+	})
+	if err != nil {
+		return err
+	}
 	handlers := map[string]http.Handler{
 		listenerS3:    v.tracing.Handler(proxy.New(v.objects, options)),
-		listenerAdmin: opsHandler(v.ready, v.registry),
-		listenerOps:   opsHandler(v.ready, v.registry),
+		listenerAdmin: adminAPI,
+		listenerOps:   admin.NewOps(ops),
 	}
 	for _, l := range v.listeners {
 		l.serve(handlers[l.name], connections.WithLabelValues(l.name), v.fail)
@@ -235,10 +252,12 @@ func (v *server) url(name string) string {
 
 // drain takes the process out of service: /readyz says so at once, nothing new is
 // accepted, and what is in flight may finish until ctx ends. Probes and metrics
-// are answered until close.
+// are answered until close. Warming ends at once, and so do the calls that wait
+// for it: it is work for a process that goes on.
 func (v *server) drain(ctx context.Context) error {
 	v.ready.not(draining)
 	var wg sync.WaitGroup
+	wg.Go(func() { _ = v.warmer.Close() }) // close reports it again
 	errs := make([]error, len(v.listeners))
 	for i, l := range v.listeners {
 		if l.name != listenerOps {
@@ -259,6 +278,9 @@ func (v *server) close(ctx context.Context) error {
 			l.close()
 		}
 		var errs []error
+		if v.warmer != nil {
+			errs = append(errs, v.warmer.Close())
+		}
 		if v.objects != nil {
 			errs = append(errs, v.objects.Close())
 		}
