@@ -440,7 +440,7 @@ func TestRandomFaultsGiveRightBytesOrAnError(t *testing.T) {
 	srv, c := newOrigin(t, func(c *origin.Config) { c.Tries = 6 })
 	versions := map[string][]byte{}
 	put := func() {
-		data := randomBytes(1+rng.IntN(200_000), rng.Uint64())
+		data := randomBytes(20_000+rng.IntN(180_000), rng.Uint64())
 		versions[srv.Put("b", "k", data)] = data
 	}
 	put()
@@ -459,7 +459,7 @@ func TestRandomFaultsGiveRightBytesOrAnError(t *testing.T) {
 		if rng.IntN(10) == 0 {
 			put()
 		}
-		off, n := rng.Int64N(200_000), 1+rng.Int64N(100_000)
+		off, n := rng.Int64N(25_000), 1+rng.Int64N(100_000)
 		req := origin.GetRequest{Bucket: "b", Key: "k", Range: origin.Closed(off, n), WantSize: -1}
 		obj, got, err := fetch(t.Context(), c, req)
 		if obj == nil || err != nil {
