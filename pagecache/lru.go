@@ -14,12 +14,21 @@ const (
 // many the oldest page that can go goes, used or not.
 const maxLooks = 4096
 
+// After ageAfter evictions one protected page is looked at, which loses its used bit, and
+// falls back the second time if it was not used in between. At 8, a scan of six times the
+// memory flushes nothing of a full protected segment.
+const ageAfter = 8
+
 // An lru orders pages for eviction: a segmented LRU that is kept lazily. A hit only
 // sets the page's used bit, without a lock. Eviction looks at the oldest page of
 // probation: used since it came in, it moves to protected; else it is the victim. When
 // protected outgrows its share, its oldest pages fall back to probation, or get another
 // round if they were used. So one long scan, whose pages are used once, passes through
 // probation and leaves protected alone.
+//
+// Protected pages grow old even so, at one page for ageAfter evictions: else what was hot
+// once would stay for good wherever the new hot set is larger than probation, whose pages
+// then leave before they are used again.
 //
 // INVARIANT: a published page is on a list while it is in its slot, except between
 // victim or takeAll and what their caller does to it.
@@ -28,6 +37,7 @@ type lru struct {
 
 	mu    sync.Mutex
 	lists [pinned + 1]pageList // by segment. Guarded by mu
+	turn  int                  // evictions since a protected page was looked at. Guarded by mu
 }
 
 // A pageList is a doubly linked list with the byte total of its pages' blocks.
@@ -106,7 +116,7 @@ func (l *lru) setPinned(p *page, pin bool) {
 	switch {
 	case p.segment == unlisted || pin == (p.segment == pinned):
 	case !pin:
-		l.moveLocked(p, protected)
+		l.moveLocked(p, probation)
 	case l.pinnableLocked(p):
 		l.moveLocked(p, pinned)
 	}
@@ -117,8 +127,9 @@ func (l *lru) setPinned(p *page, pin bool) {
 func (l *lru) victim() *page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// Each page is passed over at most twice: once for its used bit in each segment.
-	most := 2*(l.lists[probation].pages+l.lists[protected].pages) + 2
+	// Each page is looked at four times at most: to be promoted, to lose its bit, to fall
+	// back and to go.
+	most := 4 * (l.lists[probation].pages + l.lists[protected].pages + 1)
 	for look := int64(0); look < most; look++ {
 		l.balanceLocked()
 		p := l.lists[probation].oldest
@@ -134,23 +145,34 @@ func (l *lru) victim() *page {
 			l.moveLocked(p, probation)
 		case p.obj.pinned.Load() && l.pinnableLocked(p): // found no room in the budget before
 			l.moveLocked(p, pinned)
-		case look < maxLooks && p.used.Swap(false):
+		case look < maxLooks && p.used.Load(): // the bit stays, and buys a round in protected
 			l.moveLocked(p, protected)
 		default:
 			l.removeLocked(p)
+			if l.turn++; l.turn == ageAfter {
+				l.turn = 0
+				l.ageLocked()
+			}
 			return p
 		}
 	}
 	return nil
 }
 
-// balanceLocked lets the oldest protected page fall back if protected is too large.
+// balanceLocked looks at a protected page if there are too many.
 func (l *lru) balanceLocked() {
 	q := &l.lists[protected]
-	if q.oldest == nil || q.bytes/protectedShare <= (q.bytes+l.lists[probation].bytes)/shareUnit {
+	if q.bytes/protectedShare > (q.bytes+l.lists[probation].bytes)/shareUnit {
+		l.ageLocked()
+	}
+}
+
+// ageLocked lets the oldest protected page fall back unless it was used.
+func (l *lru) ageLocked() {
+	p := l.lists[protected].oldest
+	if p == nil {
 		return
 	}
-	p := q.oldest
 	if p.used.Swap(false) {
 		l.moveLocked(p, protected)
 		return
