@@ -27,6 +27,7 @@ import (
 var (
 	seedFlag   = flag.Uint64("seed", 0, "seed of the random tables; 0 takes the clock")
 	tablesFlag = flag.Int("tables", 12, "how many random tables to write with LanceDB")
+	rowsFlag   = flag.Int("rows", 12000, "most rows in one write of a random table")
 	keepFlag   = flag.String("keep", "", "folder to keep the tables in")
 )
 
@@ -197,7 +198,7 @@ func TestRandomTablesReadAsLanceDBReadsThem(t *testing.T) {
 	var specs []spec
 	for i := range *tablesFlag {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		specs = append(specs, drawSpec(t, r, dir, fmt.Sprintf("t%d", i), i%3, 12000))
+		specs = append(specs, drawSpec(t, r, dir, fmt.Sprintf("t%d", i), i%3, *rowsFlag))
 	}
 	writeTables(t, dir, specs)
 	refused := 0

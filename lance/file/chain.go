@@ -26,6 +26,8 @@ type chain struct {
 	empty []bool
 	// reach[d] is the last position at which level d still is an element: nothing lies below an absent list.
 	reach []int
+	// slot[d] says that level d has a value slot.
+	slot []bool
 }
 
 func newChain(lists []bool) *chain {
@@ -57,6 +59,9 @@ func newChain(lists []bool) *chain {
 			c.reach = append(c.reach, reach)
 		}
 	}
+	for _, r := range c.reach {
+		c.slot = append(c.slot, r == n-1)
+	}
 	return c
 }
 
@@ -64,7 +69,7 @@ func newChain(lists []bool) *chain {
 func (c *chain) simple() bool { return len(c.lists) == 1 }
 
 // visible says whether a level has a value slot.
-func (c *chain) visible(def uint16) bool { return c.reach[def] == len(c.lists)-1 }
+func (c *chain) visible(def uint16) bool { return c.slot[def] }
 
 // translation returns the chain's level for each level of a page with the layers, innermost first.
 func (c *chain) translation(layers []pb.Layer) ([]uint16, error) {

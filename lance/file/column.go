@@ -29,6 +29,7 @@ type column struct {
 	buffers []storage.Range // of the column itself
 	pages   []page
 	rows    int64 // of all pages together
+	bytes   int64 // of all buffers of all pages together
 	items   int64 // list items of all pages together, version 2.0
 }
 
@@ -84,6 +85,9 @@ func (r *Reader) newColumn(i int, m pb.ColumnMetadata) (*column, error) {
 		c.rows += p.rows
 		if p.buffers, err = r.ranges(pm.BufferOffsets, pm.BufferSizes); err != nil {
 			return nil, fmt.Errorf("page %d: %w", j, err)
+		}
+		for _, b := range p.buffers {
+			c.bytes += b.Length
 		}
 		if err := r.decodePageEncoding(p, &pm.Encoding); err != nil {
 			return nil, fmt.Errorf("page %d: %w", j, err)

@@ -183,6 +183,15 @@ func (z *zipReader) fixed(spans []span) error {
 		}
 		wants[i] = want{0, s.lo * stride, s.hi * stride}
 	}
+	if len(spans) == 1 && z.control == 0 && z.bits == 0 && wants[0].hi-wants[0].lo >= directBytes {
+		if _, bits := z.lr.leaf.(*sink.Bits); !bits {
+			n := int(spans[0].len())
+			if err := z.addLevels(nil, nil, n); err != nil {
+				return err
+			}
+			return z.straight(wants[0], n)
+		}
+	}
 	bufs, err := z.rd.from(z.p.col).read(z.rd.ctx, z.p, wants)
 	if err != nil {
 		return err
@@ -203,6 +212,37 @@ func (z *zipReader) fixed(spans []span) error {
 		}
 	}
 	return nil
+}
+
+// directBytes is how much must be wanted at once for it to be read to where it goes, past any read-ahead.
+const directBytes = 1 << 20
+
+// straight reads n values that lie together without control words into the leaf's memory.
+func (z *zipReader) straight(w want, n int) error {
+	rs, err := resolve(z.p, []want{w})
+	if err != nil {
+		return err
+	}
+	leaf := z.lr.leaf
+	for {
+		l, ok := leaf.(*sink.FixedList)
+		if !ok {
+			break
+		}
+		if err := values.AppendItemValidity(l, nil, 0, n*l.Dim()); err != nil {
+			return err
+		}
+		leaf, n = l.Items(), n*l.Dim()
+	}
+	f, ok := leaf.(*sink.Fixed)
+	if !ok {
+		return fault.Unsupportedf("full-zip values of this type")
+	}
+	dst, err := f.Grow(n)
+	if err != nil {
+		return err
+	}
+	return z.rd.r.obj.ReadRange(z.rd.ctx, dst, rs[0].Offset)
 }
 
 // plain appends n values that lie together without control words.

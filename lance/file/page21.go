@@ -2,14 +2,18 @@ package file
 
 import (
 	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/internal/sink"
 	"github.com/hearthcache/hearth/lance/pb"
 )
 
 // leaf21 reads the rows of spans of one leaf of a version 2.1 or 2.2 file.
 func (rd *reading) leaf21(n *node, lr *leafRead, spans []span) error {
+	lr.leaf.Hint(n.col.bounded(spans))
 	return eachPage(n.col, spans, func(p *page, local []span) error {
 		pr := &pageRead{rd: rd, p: p, chain: n.chain, lr: lr}
-		lr.leaf.Hint(lr.leaf.Len() + bounded(p, local))
+		if v, ok := lr.leaf.(*sink.Var); ok && p.rows > 0 {
+			v.HintData(v.DataLen() + p.share(local))
+		}
 		l := p.layout
 		var layers []pb.Layer
 		var read func([]span) error
@@ -33,6 +37,19 @@ func (rd *reading) leaf21(n *node, lr *leafRead, spans []span) error {
 		}
 		return read(local)
 	})
+}
+
+// share is about how many bytes of values the rows of spans have, from the size of the page: as many as are stored, twice that
+// when they are compressed. A few more rows than are asked cost little; what is missing is made when it is needed.
+func (p *page) share(spans []span) int {
+	var stored int64
+	for _, b := range p.buffers {
+		stored += b.Length
+	}
+	if m := p.layout.MiniBlock; m != nil && m.Value != nil && (m.Value.FSST != nil || m.Dictionary != nil) {
+		stored *= 2
+	}
+	return int(float64(stored) / float64(p.rows) * float64(totalLen(spans)) * 1.05)
 }
 
 // pageRead is one page being read into a leaf.

@@ -33,7 +33,7 @@ func (r *Reader) ReadRows(ctx context.Context, p *Projection, lo, hi int64) (arr
 	if err != nil {
 		return nil, err
 	}
-	return r.read(ctx, p, appendSpan(nil, span{lo, hi}), r.directs())
+	return r.read(ctx, p, appendSpan(nil, span{lo, hi}), nil)
 }
 
 // Take reads the given rows, in the order given; a row may be asked for more than once. A nil projection means all fields.
@@ -53,12 +53,12 @@ func (r *Reader) Take(ctx context.Context, p *Projection, rows []int64) (arrow.R
 		rising = rows[i] > rows[i-1]
 	}
 	if rising {
-		return r.read(ctx, p, spansOf(rows), r.directs())
+		return r.read(ctx, p, spansOf(rows), nil)
 	}
 	sorted := slices.Clone(rows)
 	slices.Sort(sorted)
 	sorted = slices.Compact(sorted)
-	batch, err := r.read(ctx, p, spansOf(sorted), r.directs())
+	batch, err := r.read(ctx, p, spansOf(sorted), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -185,11 +185,6 @@ func (r *Reader) orAll(p *Projection) (*Projection, error) {
 	return p, nil
 }
 
-func (r *Reader) directs() func(*column) source {
-	d := direct{r}
-	return func(*column) source { return d }
-}
-
 // spansOf merges rising rows into spans.
 func spansOf(rows []int64) []span {
 	var out []span
@@ -203,7 +198,7 @@ func spansOf(rows []int64) []span {
 	return out
 }
 
-// read reads the rows of rising spans, all inside the file.
+// read reads the rows of rising spans, all inside the file, from the given sources or directly.
 func (r *Reader) read(ctx context.Context, p *Projection, spans []span, from func(*column) source) (arrow.RecordBatch, error) {
 	if p.reader != r {
 		return nil, fmt.Errorf("lance file %s: projection of another file: %w", r.Path(), ErrNoColumn)
@@ -219,6 +214,11 @@ func (r *Reader) read(ctx context.Context, p *Projection, spans []span, from fun
 	}()
 	one := func(ctx context.Context, i int) error {
 		rd := &reading{r: r, ctx: ctx, from: from, lim: r.limit()}
+		if from == nil {
+			d := &pooled{direct: direct{r}, pool: &r.buffers}
+			defer d.release()
+			rd.from = func(*column) source { return d }
+		}
 		data, err := rd.top(p.nodes[i], spans)
 		if err != nil {
 			return fmt.Errorf("lance file %s: field %q: %w", r.Path(), p.nodes[i].field.Name, err)

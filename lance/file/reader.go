@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/pb"
@@ -24,6 +25,7 @@ type Reader struct {
 	rows    int64
 	all     *Projection
 	allErr  error
+	buffers sync.Pool // of *[]byte, for reads
 }
 
 // OpenPath opens a file of a store. See Open.
@@ -46,6 +48,7 @@ func OpenPath(ctx context.Context, s storage.Store, path string, opts Options) (
 // elsewhere.
 func Open(ctx context.Context, obj storage.Object, opts Options) (*Reader, error) {
 	r := &Reader{obj: obj, opts: opts.withDefaults()}
+	r.buffers.New = func() any { return new([]byte) }
 	size := obj.Size()
 	t := &tail{obj: obj}
 	if size < FooterBytes {

@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"sync"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/storage"
@@ -43,6 +44,44 @@ func (d direct) read(ctx context.Context, p *page, wants []want) ([][]byte, erro
 		return nil, err
 	}
 	return storage.ReadRanges(ctx, d.r.obj, rs, d.r.opts.Coalesce)
+}
+
+// pooled is direct with memory that is used again once the field is read.
+type pooled struct {
+	direct
+	pool *sync.Pool // of *[]byte
+	used []*[]byte
+}
+
+func (d *pooled) read(ctx context.Context, p *page, wants []want) ([][]byte, error) {
+	rs, err := resolve(p, wants)
+	if err != nil {
+		return nil, err
+	}
+	return storage.ReadRangesInto(ctx, d.r.obj, rs, d.r.opts.Coalesce, d.alloc)
+}
+
+// maxPooledBytes is the size of the largest buffer that is kept.
+const maxPooledBytes = 16 << 20
+
+func (d *pooled) alloc(n int) []byte {
+	if n > maxPooledBytes {
+		return make([]byte, n)
+	}
+	b := d.pool.Get().(*[]byte)
+	if cap(*b) < n {
+		*b = make([]byte, max(n, min(2*cap(*b), maxPooledBytes)))
+	}
+	d.used = append(d.used, b)
+	return (*b)[:n]
+}
+
+// release gives the memory back. What was read may not be used any more.
+func (d *pooled) release() {
+	for _, b := range d.used {
+		d.pool.Put(b)
+	}
+	d.used = nil
 }
 
 // ahead serves the reads of a scan from a window of each buffer that runs ahead of it. It belongs to one column of one scan.

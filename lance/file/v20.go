@@ -29,8 +29,8 @@ func (rd *reading) array20(n *node, spans []span) (arrow.ArrayData, error) {
 		return nil, err
 	}
 	defer leaf.Release()
+	leaf.Hint(n.col.bounded(spans))
 	err = eachPage(n.col, spans, func(p *page, local []span) error {
-		leaf.Hint(leaf.Len() + bounded(p, local))
 		return rd.values20(p, p.array, local, leaf)
 	})
 	if err != nil {
@@ -39,14 +39,10 @@ func (rd *reading) array20(n *node, spans []span) (arrow.ArrayData, error) {
 	return rd.finish(n, leaf)
 }
 
-// bounded is how many values of the page are worth making room for: what is asked, unless that is out of proportion to the
-// bytes of the page, as only constants and long runs are.
-func bounded(p *page, local []span) int {
-	var bytes int64
-	for _, b := range p.buffers {
-		bytes += b.Length
-	}
-	return int(min(totalLen(local), 64*bytes+1024))
+// bounded is how many values are worth making room for: what is asked, unless that is out of proportion to the bytes of the
+// column, as only constants and long runs are.
+func (c *column) bounded(spans []span) int {
+	return int(min(totalLen(spans), 64*min(c.bytes, 1<<40)+1024))
 }
 
 func isList(f *schema.Field) bool {

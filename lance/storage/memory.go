@@ -70,6 +70,9 @@ func (o *bytesObject) Path() string { return o.path }
 func (o *bytesObject) Size() int64  { return int64(len(o.b)) }
 func (o *bytesObject) Close() error { return nil }
 
+// ReadHints implements Hinter.
+func (o *bytesObject) ReadHints() (maxGapBytes int64, parallel int) { return -1, 1 }
+
 func (o *bytesObject) ReadRange(ctx context.Context, p []byte, off int64) error {
 	if err := ctx.Err(); err != nil {
 		return err

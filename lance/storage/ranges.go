@@ -2,8 +2,9 @@ package storage
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"sort"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -24,7 +25,13 @@ const (
 	DefaultParallel     = 8
 )
 
-// CoalesceOptions bound how ranges are merged into reads. The zero value takes the defaults.
+// Hinter is an optional capability of an Object: what reads of it cost. ReadRanges heeds it where its options say nothing.
+type Hinter interface {
+	// ReadHints returns the longest gap worth reading over, in bytes, and how many reads at once are worthwhile.
+	ReadHints() (maxGapBytes int64, parallel int)
+}
+
+// CoalesceOptions bound how ranges are merged into reads. The zero value takes the object's hints, else the defaults.
 type CoalesceOptions struct {
 	// MaxGapBytes is the longest stretch of unwanted bytes that is read to save a request. Negative means none.
 	MaxGapBytes int64
@@ -33,6 +40,20 @@ type CoalesceOptions struct {
 	MaxReadBytes int64
 	// Parallel is how many reads may be in flight. Negative means one.
 	Parallel int
+}
+
+// heed fills what is not set from the object's hints.
+func (o CoalesceOptions) heed(obj Object) CoalesceOptions {
+	if h, ok := obj.(Hinter); ok {
+		gap, parallel := h.ReadHints()
+		if o.MaxGapBytes == 0 {
+			o.MaxGapBytes = gap
+		}
+		if o.Parallel == 0 {
+			o.Parallel = parallel
+		}
+	}
+	return o.withDefaults()
 }
 
 func (o CoalesceOptions) withDefaults() CoalesceOptions {
@@ -89,39 +110,43 @@ func Coalesce(ranges []Range, opts CoalesceOptions) []Range {
 // in the order asked. All ranges are checked against the object's size before anything is allocated. The slices may share
 // memory, belong to the caller and must be treated as read-only where ranges overlap.
 func ReadRanges(ctx context.Context, obj Object, ranges []Range, opts CoalesceOptions) ([][]byte, error) {
-	opts = opts.withDefaults()
+	return ReadRangesInto(ctx, obj, ranges, opts, func(n int) []byte { return make([]byte, n) })
+}
+
+// ReadRangesInto is ReadRanges with memory from alloc, which is called once and returns n bytes of any content.
+func ReadRangesInto(ctx context.Context, obj Object, ranges []Range, opts CoalesceOptions, alloc func(n int) []byte) ([][]byte, error) {
+	opts = opts.heed(obj)
 	for _, r := range ranges {
 		if err := checkRange(obj, r.Offset, r.Length); err != nil {
 			return nil, err
 		}
 	}
+	out := make([][]byte, len(ranges))
+	if len(ranges) == 1 {
+		out[0] = alloc(int(ranges[0].Length))
+		return out, readParts(ctx, obj, ranges, out, opts)
+	}
 	reads := Coalesce(ranges, opts)
 	bufs := make([][]byte, len(reads))
-	if len(reads) == 1 && reads[0].Length <= opts.MaxReadBytes {
-		bufs[0] = make([]byte, reads[0].Length)
-		if err := obj.ReadRange(ctx, bufs[0], reads[0].Offset); err != nil {
-			return nil, err
-		}
-	} else if err := readParallel(ctx, obj, reads, bufs, opts); err != nil {
+	total := int64(0) // reads do not overlap: no more than the object
+	for _, r := range reads {
+		total += r.Length
+	}
+	arena := alloc(int(total))
+	for i, r := range reads {
+		bufs[i], arena = arena[:r.Length:r.Length], arena[r.Length:]
+	}
+	if err := readParts(ctx, obj, reads, bufs, opts); err != nil {
 		return nil, err
 	}
-	out := make([][]byte, len(ranges))
+	k := 0
 	for i, r := range ranges {
 		if r.Length == 0 {
 			out[i] = []byte{}
 			continue
 		}
-		k, found := slices.BinarySearchFunc(reads, r.Offset, func(read Range, off int64) int {
-			switch {
-			case read.End() <= off:
-				return -1
-			case read.Offset > off:
-				return 1
-			}
-			return 0
-		})
-		if !found {
-			return nil, fmt.Errorf("storage: range %+v of %s is in no read", r, obj.Path())
+		if k == len(reads) || r.Offset < reads[k].Offset || r.Offset >= reads[k].End() {
+			k = sort.Search(len(reads), func(j int) bool { return reads[j].End() > r.Offset })
 		}
 		from := r.Offset - reads[k].Offset
 		out[i] = bufs[k][from : from+r.Length : from+r.Length]
@@ -129,17 +154,42 @@ func ReadRanges(ctx context.Context, obj Object, ranges []Range, opts CoalesceOp
 	return out, nil
 }
 
-func readParallel(ctx context.Context, obj Object, reads []Range, bufs [][]byte, opts CoalesceOptions) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(opts.Parallel)
+// readParts fills bufs with reads, cut into parts of at most MaxReadBytes, some at a time.
+func readParts(ctx context.Context, obj Object, reads []Range, bufs [][]byte, opts CoalesceOptions) error {
+	type part struct {
+		p   []byte
+		off int64
+	}
+	var parts []part
 	for i, r := range reads {
-		bufs[i] = make([]byte, r.Length)
 		for from := int64(0); from < r.Length; from += opts.MaxReadBytes {
 			to := min(from+opts.MaxReadBytes, r.Length)
-			part := bufs[i][from:to]
-			off := r.Offset + from
-			g.Go(func() error { return obj.ReadRange(ctx, part, off) })
+			parts = append(parts, part{bufs[i][from:to], r.Offset + from})
 		}
+	}
+	workers := min(opts.Parallel, len(parts))
+	if workers <= 1 {
+		for _, x := range parts {
+			if err := obj.ReadRange(ctx, x.p, x.off); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range workers {
+		g.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(parts) {
+					return nil
+				}
+				if err := obj.ReadRange(ctx, parts[i].p, parts[i].off); err != nil {
+					return err
+				}
+			}
+		})
 	}
 	return g.Wait()
 }

@@ -333,6 +333,14 @@ func (l *Var) AppendSlices64(data []byte, start uint64, ends []uint64) error {
 	return appendSlices(l, data, start, ends)
 }
 
+// HintData says that about n bytes of values will be appended in all.
+func (l *Var) HintData(n int) {
+	if !l.wide {
+		n = min(n, math.MaxInt32)
+	}
+	l.data.Hint(n)
+}
+
 // Room returns room for a value of at most n bytes; Commit says how long it became.
 func (l *Var) Room(n int) ([]byte, error) { return l.data.Reserve(n) }
 
