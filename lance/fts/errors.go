@@ -1,6 +1,12 @@
 package fts
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hearthcache/hearth/lance/fts/fst"
+	"github.com/hearthcache/hearth/lance/fts/postings"
+)
 
 var (
 	// ErrCorrupt is returned for an index whose bytes contradict themselves.
@@ -10,3 +16,11 @@ var (
 	// ErrQuery is returned for a query that makes no sense, or not for this index.
 	ErrQuery = errors.New("fts: invalid query")
 )
+
+// asCorrupt makes corruption that a part of the index noticed known as ErrCorrupt.
+func asCorrupt(err error) error {
+	if (errors.Is(err, postings.ErrCorrupt) || errors.Is(err, fst.ErrCorrupt)) && !errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}

@@ -95,7 +95,7 @@ func wrapFile(err error, name string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", path.Base(name), err)
+	return fmt.Errorf("%s: %w", path.Base(name), asCorrupt(err))
 }
 
 func openMetadata(ctx context.Context, store storage.Store, dir string, opts OpenOptions) (p Params, ids []uint64, deleted *roaring.Bitmap, err error) {
@@ -196,6 +196,11 @@ func hasColumn(r *file.Reader, name string) bool {
 
 // readBatch reads the named columns of all rows, in that order, and lends them to fn.
 func readBatch(ctx context.Context, r *file.Reader, names []string, fn func(arrow.RecordBatch) error) error {
+	for _, name := range names {
+		if !hasColumn(r, name) {
+			return fmt.Errorf("%w: no column %s", ErrCorrupt, name)
+		}
+	}
 	b, err := r.ReadAll(ctx, names...)
 	if err != nil {
 		return err

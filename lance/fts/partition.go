@@ -52,7 +52,7 @@ func (p *partition) check() error {
 func (p *partition) find(term string) (id uint64, found bool, err error) {
 	id, found, err = p.tokens.get([]byte(term))
 	if err != nil {
-		return 0, false, fmt.Errorf("%w: dictionary: %w", ErrCorrupt, err)
+		return 0, false, fmt.Errorf("dictionary: %w", asCorrupt(err))
 	}
 	if found && id >= p.lists.len() {
 		return 0, false, fmt.Errorf("%w: term %q has number %d of %d", ErrCorrupt, term, id, p.lists.len())
@@ -167,7 +167,7 @@ func (c *columns) list(row, maxDoc int, positions bool) (*postings.List, error) 
 		l.PositionOffsets = c.offsets[c.offsetEnds[row]:c.offsetEnds[row+1]:c.offsetEnds[row+1]]
 	}
 	if err := l.Check(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return nil, asCorrupt(err)
 	}
 	return l, nil
 }

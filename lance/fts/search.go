@@ -42,7 +42,7 @@ func (x *Index) Search(ctx context.Context, q Query, opts SearchOptions) ([]Hit,
 		}
 		s.part = p
 		if err := s.run(ctx, plan); err != nil {
-			return nil, fmt.Errorf("search partition %d: %w", p.id, err)
+			return nil, fmt.Errorf("search partition %d: %w", p.id, asCorrupt(err))
 		}
 	}
 	return s.top.sorted(), nil

@@ -65,18 +65,22 @@ var englishExceptions = map[string]string{
 	"atlas": "atlas", "cosmos": "cosmos", "bias": "bias", "andes": "andes",
 }
 
+const longestException = 6
+
 // englishRegions are word beginnings after which R1 starts, whatever follows.
 var englishRegions = []string{
 	"gener", "commun", "arsen", "past", "univers", "later", "emerg", "organ", "inter",
 }
 
 func (e *english) stem() {
-	if s, ok := englishExceptions[string(e.w)]; ok {
-		e.w = append(e.w[:0], s...)
-		return
-	}
 	if len(e.w) < 3 {
 		return
+	}
+	if len(e.w) <= longestException {
+		if s, ok := englishExceptions[string(e.w)]; ok {
+			e.w = append(e.w[:0], s...)
+			return
+		}
 	}
 	if e.w[0] == '\'' {
 		e.w = e.w[1:]
@@ -183,15 +187,49 @@ func (e *english) ends(suffix string) bool {
 	return len(e.w) >= len(suffix) && string(e.w[len(e.w)-len(suffix):]) == suffix
 }
 
-// longest returns the first of suffixes, which are ordered longest first, that the word ends in, or "".
-func (e *english) longest(suffixes []string) string {
-	for _, s := range suffixes {
-		if e.ends(s) {
-			return s
+// suffixes are the suffixes that a step knows, by their last letter less 'a', longest first.
+type suffixes [26][]string
+
+// newSuffixes sorts suffixes by their last letter; they come longest first.
+func newSuffixes(list ...string) *suffixes {
+	var s suffixes
+	for _, x := range list {
+		c := x[len(x)-1] - 'a'
+		s[c] = append(s[c], x)
+	}
+	return &s
+}
+
+// longest returns the longest of the suffixes that the word ends in, or "".
+func (e *english) longest(s *suffixes) string {
+	if len(e.w) == 0 {
+		return ""
+	}
+	c := e.w[len(e.w)-1] - 'a'
+	if c >= 26 {
+		return ""
+	}
+	for _, x := range s[c] {
+		if e.ends(x) {
+			return x
 		}
 	}
 	return ""
 }
+
+var (
+	step1aSuffixes = newSuffixes("sses", "ied", "ies", "us", "ss", "s")
+	step1bSuffixes = newSuffixes("eedly", "ingly", "edly", "eed", "ing", "ed")
+	step2Suffixes  = newSuffixes(
+		"ational", "fulness", "iveness", "ization", "ousness", "biliti", "lessli", "tional", "alism", "aliti", "ation",
+		"entli", "fulli", "iviti", "ogist", "ousli", "abli", "alli", "anci", "ator", "enci", "izer", "bli", "ogi", "li",
+	)
+	step3Suffixes = newSuffixes("ational", "tional", "alize", "ative", "icate", "iciti", "ical", "ness", "ful")
+	step4Suffixes = newSuffixes(
+		"ement", "able", "ance", "ence", "ible", "ment", "ant", "ate", "ent", "ion", "ism", "iti", "ive", "ize", "ous",
+		"al", "er", "ic",
+	)
+)
 
 func (e *english) cut(suffix string)           { e.w = e.w[:len(e.w)-len(suffix)] }
 func (e *english) replace(suffix, with string) { e.cut(suffix); e.w = append(e.w, with...) }
@@ -205,13 +243,15 @@ func (e *english) before(suffix string, i int) byte { // the i-th character befo
 }
 
 func (e *english) step1a() {
-	for _, s := range []string{"'s'", "'s", "'"} {
-		if e.ends(s) {
-			e.cut(s)
-			break
-		}
+	switch {
+	case e.ends("'s'"):
+		e.cut("'s'")
+	case e.ends("'s"):
+		e.cut("'s")
+	case e.ends("'"):
+		e.cut("'")
 	}
-	switch s := e.longest([]string{"sses", "ied", "ies", "us", "ss", "s"}); s {
+	switch s := e.longest(step1aSuffixes); s {
 	case "sses":
 		e.replace(s, "ss")
 	case "ied", "ies":
@@ -228,7 +268,7 @@ func (e *english) step1a() {
 }
 
 func (e *english) step1b() {
-	s := e.longest([]string{"eedly", "ingly", "edly", "eed", "ing", "ed"})
+	s := e.longest(step1bSuffixes)
 	switch s {
 	case "":
 		return
@@ -277,11 +317,6 @@ func (e *english) step1c() {
 	}
 }
 
-var step2Suffixes = []string{
-	"ational", "fulness", "iveness", "ization", "ousness", "biliti", "lessli", "tional", "alism", "aliti", "ation",
-	"entli", "fulli", "iviti", "ogist", "ousli", "abli", "alli", "anci", "ator", "enci", "izer", "bli", "ogi", "li",
-}
-
 func (e *english) step2() {
 	s := e.longest(step2Suffixes)
 	if s == "" || !e.inR1(s) {
@@ -328,8 +363,6 @@ func (e *english) step2() {
 	}
 }
 
-var step3Suffixes = []string{"ational", "tional", "alize", "ative", "icate", "iciti", "ical", "ness", "ful"}
-
 func (e *english) step3() {
 	s := e.longest(step3Suffixes)
 	if s == "" || !e.inR1(s) {
@@ -351,11 +384,6 @@ func (e *english) step3() {
 			e.cut(s)
 		}
 	}
-}
-
-var step4Suffixes = []string{
-	"ement", "able", "ance", "ence", "ible", "ment", "ant", "ate", "ent", "ion", "ism", "iti", "ive", "ize", "ous",
-	"al", "er", "ic",
 }
 
 func (e *english) step4() {
