@@ -46,6 +46,7 @@ type Options struct {
 // Index is an open BTree index. It is safe for concurrent use.
 type Index struct {
 	data  *file.Reader
+	rows  *file.Projection // values and ids
 	typ   arrow.DataType
 	kind  kind
 	pages []pageLine
@@ -253,7 +254,7 @@ func (x *Index) page(ctx context.Context, no int) (*page, error) {
 
 // read reads rows of page_data.lance; the caller releases the page's batch.
 func (x *Index) read(ctx context.Context, from, to int64) (*page, error) {
-	batch, err := x.data.ReadRows(ctx, nil, from, min(to, x.Len()))
+	batch, err := x.data.ReadRows(ctx, x.rows, from, min(to, x.Len()))
 	if err != nil {
 		return nil, fmt.Errorf("btree: rows %d to %d: %w", from, to, err)
 	}
@@ -301,11 +302,10 @@ func (x *Index) readLookup(ctx context.Context, s storage.Store, opts file.Optio
 	if x.batch, err = batchSize(r.Metadata()); err != nil {
 		return err
 	}
-	values := x.data.All().Schema()
-	if values.NumFields() != 2 || values.Field(0).Name != "values" || values.Field(1).Name != "ids" {
-		return fmt.Errorf("%w: columns %v", ErrUnsupported, values)
+	if x.rows, err = x.data.Project("values", "ids"); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	x.typ = values.Field(0).Type
+	x.typ = x.rows.Schema().Field(0).Type
 	if x.kind, err = kindOf(x.typ); err != nil {
 		return err
 	}
