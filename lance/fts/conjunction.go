@@ -77,7 +77,7 @@ func (c *conjunction) stretch(doc uint32, threshold float32) (competes bool, unt
 		sum += float64(v)
 		until = min(until, t.NextBlockDoc())
 	}
-	return boundFor(sum) >= threshold, until, nil
+	return sum >= cutFor(threshold), until, nil
 }
 
 // align moves the other terms to doc and returns it, or the first document above it that can match.

@@ -65,10 +65,11 @@ func (d *disjunction) nextStart(from uint32, threshold float32) uint32 {
 	if uint64(from) >= uint64(len(d.lengths)) {
 		return start // terms left behind may not know yet that they are at their end
 	}
+	cut := cutFor(threshold)
 	sum := 0.0
 	for _, t := range d.terms {
 		sum += float64(t.bound)
-		if boundFor(sum) < threshold {
+		if sum < cut {
 			continue // not even with all the smaller ones
 		}
 		if t.Doc() != postings.End {
@@ -79,7 +80,7 @@ func (d *disjunction) nextStart(from uint32, threshold float32) uint32 {
 }
 
 func (d *disjunction) runWindow(from, to uint32, out sink) error {
-	threshold := out.threshold()
+	cut := cutFor(out.threshold())
 	d.order = d.order[:0]
 	for _, t := range d.terms {
 		bound, err := t.windowBound(from, to)
@@ -102,7 +103,7 @@ func (d *disjunction) runWindow(from, to uint32, out sink) error {
 	essential := len(d.order)
 	for i, t := range d.order {
 		d.prefix[i+1] = d.prefix[i] + float64(t.bound)
-		if essential == len(d.order) && boundFor(d.prefix[i+1]) >= threshold {
+		if essential == len(d.order) && d.prefix[i+1] >= cut {
 			essential = i
 		}
 	}
@@ -114,16 +115,25 @@ func (d *disjunction) runWindow(from, to uint32, out sink) error {
 			return err
 		}
 	}
+	beyond := d.prefix[essential] // what the other terms can add
 	for w := range d.seen {
-		for word := d.seen[w]; word != 0; word &= word - 1 {
+		word := d.seen[w]
+		if word == 0 {
+			continue
+		}
+		d.seen[w] = 0
+		for ; word != 0; word &= word - 1 {
 			i := w*64 + bits.TrailingZeros64(word)
 			score := d.sums[i]
 			d.sums[i] = 0
-			if err := d.finish(from+uint32(i), score, essential, out); err != nil {
+			if score+beyond < cut {
+				continue
+			}
+			if err := d.finish(from+uint32(i), score, essential, cut, out); err != nil {
 				return err
 			}
+			cut = cutFor(out.threshold())
 		}
-		d.seen[w] = 0
 	}
 	return nil
 }
@@ -152,14 +162,14 @@ func (d *disjunction) sum(t *termCursor, from, to uint32) error {
 	return nil
 }
 
-// finish adds the scores of the terms that are not essential and reports the document if it still competes.
-func (d *disjunction) finish(doc uint32, score float64, essential int, out sink) error {
-	threshold := out.threshold()
+// finish adds the scores of the terms that are not essential and reports the document if it still competes, that is,
+// while its score and what the remaining terms can add are not below cut.
+func (d *disjunction) finish(doc uint32, score float64, essential int, cut float64, out sink) error {
 	for i := essential - 1; i >= 0; i-- {
-		if boundFor(score+d.prefix[i+1]) < threshold {
+		if score+d.prefix[i+1] < cut {
 			return nil
 		}
-		t := d.order[i]
+		t := d.order[i].termCursor
 		if err := t.Seek(doc); err != nil {
 			return err
 		}
@@ -171,7 +181,7 @@ func (d *disjunction) finish(doc uint32, score float64, essential int, out sink)
 			score += more
 		}
 	}
-	if float32(score) >= threshold {
+	if float32(score) >= out.threshold() {
 		out.match(doc, float32(score))
 	}
 	return nil

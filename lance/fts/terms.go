@@ -1,8 +1,6 @@
 package fts
 
 import (
-	"math"
-
 	"github.com/hearthcache/hearth/lance/fts/postings"
 )
 
@@ -117,5 +115,10 @@ type sink interface {
 	match(doc uint32, score float32)
 }
 
-// boundFor turns a sum of bounds into what is compared with a threshold.
-func boundFor(sum float64) float32 { return float32(math.Max(sum, 0) * slack) }
+// cutFor returns the sum of bounds below which nothing can reach threshold.
+func cutFor(threshold float32) float64 {
+	if threshold > 0 {
+		return float64(threshold) / slack
+	}
+	return float64(threshold) * slack
+}

@@ -105,7 +105,7 @@ func TestSeekFindsTheFirstDocumentNotBelow(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for round := range 200 {
+	for round := range 60 {
 		n := 1 + r.IntN(2000)
 		maxDoc := n * (1 + r.IntN(20))
 		list := randomPostings(r, n, maxDoc)
@@ -232,7 +232,7 @@ func TestLengthsRoundDownToTheirNorm(t *testing.T) {
 func TestDamagedListsAreErrors(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	list := randomPostings(r, 300, 10_000)
-	for range 5000 {
+	for range 1000 {
 		e := postings.Encode(list, fixedScores)
 		switch r.IntN(3) {
 		case 0:
