@@ -21,7 +21,7 @@
 // vector is compared. The graph of a dot table joins hubs instead of neighbours and is
 // never used. Plan says which of the three it was.
 //
-// A Source gives the vectors of rows; Column is one over a Lance file. Rows are numbered
+// A Source gives the vectors of rows: Column from a Lance file, Memory from memory. Rows are numbered
 // as in the index's _rowid, which for a generation is the offset in its data file.
 //
 // Ownership: an Index holds no file and no Arrow memory, and is safe for concurrent

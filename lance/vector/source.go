@@ -161,20 +161,23 @@ func appendVectors(dst []float32, arr arrow.Array) ([]float32, error) {
 	default:
 		return dst, fmt.Errorf("%w: vectors of type %s", ErrUnsupported, arr.DataType())
 	}
-	nan := float32(math.NaN())
 	if items := list.ListValues(); items.NullN() > 0 {
 		for i := from; i < to; i++ {
 			if items.IsNull(i) {
-				dst[start+i-from] = nan
+				fillNaN(dst[start+i-from:][:1])
 			}
 		}
 	}
 	for i := range list.Len() {
 		if list.IsNull(i) {
-			for j := range dim {
-				dst[start+i*dim+j] = nan
-			}
+			fillNaN(dst[start+i*dim:][:dim])
 		}
 	}
 	return dst, nil
+}
+
+func fillNaN(v []float32) {
+	for i := range v {
+		v[i] = float32(math.NaN())
+	}
 }
