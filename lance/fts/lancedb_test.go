@@ -492,12 +492,10 @@ func compareTokens(t *testing.T, x *Index, texts []string) {
 	got := make(map[uint64][]analyzer.Token) // by row
 	for _, p := range x.partitions {
 		err := p.tokens.walk(func(term []byte, id uint64) bool {
-			list, err := p.lists.list(t.Context(), id, x.HasPositions())
-			if err != nil {
-				t.Fatal(err)
-			}
+			lists, err := p.lists.lists(t.Context(), []uint64{id}, x.HasPositions())
+			mustNot(t, err)
 			var c termCursor
-			if err := c.Reset(list); err != nil {
+			if err := c.Reset(lists[0]); err != nil {
 				t.Fatal(err)
 			}
 			for ; c.Doc() != end; mustNot(t, c.Next()) {

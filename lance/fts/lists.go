@@ -131,8 +131,16 @@ func (r *resident) len() uint64           { return uint64(len(r.all.docs)) }
 func (r *resident) positions() bool       { return r.all.offsetEnds != nil }
 func (r *resident) sizeBytes() int64      { return r.all.sizeBytes() }
 
-func (r *resident) list(_ context.Context, id uint64, positions bool) (*postings.List, error) {
-	return r.all.list(int(id), r.maxDoc, positions)
+func (r *resident) lists(_ context.Context, ids []uint64, positions bool) ([]*postings.List, error) {
+	out := make([]*postings.List, len(ids))
+	for i, id := range ids {
+		l, err := r.all.list(int(id), r.maxDoc, positions)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = l
+	}
+	return out, nil
 }
 
 // onDemand is a listSource that reads a list when it is asked for.
@@ -151,33 +159,45 @@ func (o *onDemand) len() uint64           { return uint64(len(o.lengths)) }
 func (o *onDemand) positions() bool       { return o.positioned }
 func (o *onDemand) sizeBytes() int64      { return 4 * int64(cap(o.lengths)) }
 
-func (o *onDemand) list(ctx context.Context, id uint64, positions bool) (*postings.List, error) {
-	key := listKey{id, positions}
-	if l := o.cache.get(key); l != nil {
-		return l, nil
+// lists takes what it can from the cache and reads the rest in one go.
+func (o *onDemand) lists(ctx context.Context, ids []uint64, positions bool) ([]*postings.List, error) {
+	out := make([]*postings.List, len(ids))
+	var rows []int64
+	var places []int // of rows in out
+	for i, id := range ids {
+		if out[i] = o.cache.get(listKey{id, positions}); out[i] == nil {
+			rows, places = append(rows, int64(id)), append(places, i)
+		}
+	}
+	if len(rows) == 0 {
+		return out, nil
 	}
 	p := o.plain
 	if positions {
 		p = o.full
 	}
-	b, err := o.file.Take(ctx, p, []int64{int64(id)})
+	b, err := o.file.Take(ctx, p, rows)
 	if err != nil {
 		return nil, err
 	}
 	defer b.Release()
-	c, err := copyColumns(b)
-	if err != nil {
-		return nil, err
+	for i, at := range places {
+		// Each list gets memory of its own, so that the cache can drop one without the others.
+		row := b.NewSlice(int64(i), int64(i+1))
+		c, err := copyColumns(row)
+		row.Release()
+		if err != nil {
+			return nil, err
+		}
+		if len(c.docs) != 1 || c.docs[0] != o.lengths[ids[at]] {
+			return nil, fmt.Errorf("%w: posting list %d", ErrCorrupt, ids[at])
+		}
+		if out[at], err = c.list(0, o.maxDoc, positions); err != nil {
+			return nil, err
+		}
+		o.cache.put(listKey{ids[at], positions}, out[at], c.sizeBytes())
 	}
-	if len(c.docs) != 1 || c.docs[0] != o.lengths[id] {
-		return nil, fmt.Errorf("%w: posting list %d", ErrCorrupt, id)
-	}
-	l, err := c.list(0, o.maxDoc, positions)
-	if err != nil {
-		return nil, err
-	}
-	o.cache.put(key, l, c.sizeBytes())
-	return l, nil
+	return out, nil
 }
 
 type listKey struct {

@@ -22,8 +22,8 @@ type listSource interface {
 	// docs returns the number of documents in list id, below len.
 	docs(id uint64) uint32
 	len() uint64
-	// list returns list id, checked, with positions if asked for. It borrows nothing.
-	list(ctx context.Context, id uint64, positions bool) (*postings.List, error)
+	// lists returns the lists of ids, checked, with positions if asked for. It borrows ids until return.
+	lists(ctx context.Context, ids []uint64, positions bool) ([]*postings.List, error)
 	positions() bool
 	sizeBytes() int64
 	// setMaxDoc says how many documents the partition has. It is called once, before list.
@@ -71,8 +71,9 @@ func (p *partition) df(term string) (uint64, error) {
 
 // open puts cursors on the terms that the partition knows, and tells whether it knows all of them.
 func (p *partition) open(ctx context.Context, terms []*queryTerm, scorer *Scorer, positions bool) (_ []*termCursor, all bool, err error) {
-	cursors := make([]*termCursor, 0, len(terms))
 	all = true
+	ids := make([]uint64, 0, len(terms))
+	known := make([]*queryTerm, 0, len(terms))
 	for _, t := range terms {
 		id, found, err := p.find(t.text)
 		if err != nil {
@@ -82,15 +83,18 @@ func (p *partition) open(ctx context.Context, terms []*queryTerm, scorer *Scorer
 			all = false
 			continue
 		}
-		list, err := p.lists.list(ctx, id, positions)
-		if err != nil {
+		ids, known = append(ids, id), append(known, t)
+	}
+	lists, err := p.lists.lists(ctx, ids, positions)
+	if err != nil {
+		return nil, false, err
+	}
+	cursors := make([]*termCursor, len(lists))
+	for i, l := range lists {
+		cursors[i] = new(termCursor)
+		if err := cursors[i].open(l, known[i], scorer); err != nil {
 			return nil, false, err
 		}
-		c := new(termCursor)
-		if err := c.open(list, t, scorer); err != nil {
-			return nil, false, err
-		}
-		cursors = append(cursors, c)
 	}
 	return cursors, all, nil
 }

@@ -147,13 +147,14 @@ func TestEncodingGivesTheBytesThatLanceDBWrote(t *testing.T) {
 	for i, s := range openSources(t, "items") {
 		indexes["items "+string(rune('0'+i))] = s.index
 	}
-	lists := 0
+	count := 0
 	for name, x := range indexes {
 		for _, p := range x.partitions {
 			scorer := NewScorer(uint64(len(p.rowIDs)), p.total)
 			for id := range p.lists.len() {
-				l, err := p.lists.list(t.Context(), id, true)
+				lists, err := p.lists.lists(t.Context(), []uint64{id}, true)
 				mustNot(t, err)
+				l := lists[0]
 				idf := scorer.IDF(uint64(l.Docs))
 				e := postings.Encode(decode(t, l), postings.EncodeOptions{
 					Length:    func(doc uint32) uint32 { return p.lengths[doc] },
@@ -174,11 +175,11 @@ func TestEncodingGivesTheBytesThatLanceDBWrote(t *testing.T) {
 				if !cmp.Equal(e.Positions, l.Positions) || !cmp.Equal(e.PositionOffsets, l.PositionOffsets) {
 					t.Fatalf("%s: positions of list %d are\n%x, want\n%x", name, id, e.Positions, l.Positions)
 				}
-				lists++
+				count++
 			}
 		}
 	}
-	t.Logf("%d lists", lists)
+	t.Logf("%d lists", count)
 }
 
 func decode(t *testing.T, l *postings.List) (out []postings.Posting) {
