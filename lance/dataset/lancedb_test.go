@@ -40,6 +40,7 @@ type spec struct {
 	Version string   `json:"version"`
 	Parts   []string `json:"parts"`
 	Delete  []string `json:"delete"`
+	Evolve  int      `json:"evolve"`
 	Compact bool     `json:"compact"`
 	Out     string   `json:"out"`
 	columns []randtable.Column
@@ -52,6 +53,7 @@ func drawSpec(t *testing.T, r *rand.Rand, dir, name string, depth, maxRows int) 
 		Name: name, Dir: dir, Version: []string{"2.0", "2.1", "2.2"}[r.IntN(3)], Delete: []string{},
 		Out: filepath.Join(dir, name+".arrows"), Compact: r.IntN(5) == 0,
 	}
+	s.Evolve = []int{0, 0, 0, 1, 2}[r.IntN(5)]
 	for range 1 + r.IntN(8) {
 		c := randtable.Column{Type: randtable.Type(r, depth), Shape: randtable.Shape(r.IntN(int(randtable.NumShapes)))}
 		c.Nulls = []float64{0, 0, 0.01, 0.3, 0.9, 1}[r.IntN(6)]
@@ -244,7 +246,7 @@ func recordTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	var specs []spec
-	for i := range 24 {
+	for i := range 36 {
 		r := rand.New(rand.NewPCG(20, uint64(i)))
 		name := fmt.Sprintf("t%02d", i)
 		s := drawSpec(t, r, dir, name, i%3, 250)

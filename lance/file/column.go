@@ -3,7 +3,6 @@ package file
 import (
 	"errors"
 	"fmt"
-	"sort"
 	"sync"
 	"weak"
 
@@ -172,16 +171,6 @@ func (c *column) checkColumnEncoding() error {
 		return corrupt(err)
 	}
 	return err
-}
-
-// pagesOf returns the pages that hold rows of the span.
-func (c *column) pagesOf(s span) []page {
-	lo := sort.Search(len(c.pages), func(i int) bool { return c.pages[i].first+c.pages[i].rows > s.lo })
-	hi := sort.Search(len(c.pages), func(i int) bool { return c.pages[i].first >= s.hi })
-	if lo >= hi {
-		return nil
-	}
-	return c.pages[lo:hi]
 }
 
 // span is a half-open range of rows, or of items where a comment says so.

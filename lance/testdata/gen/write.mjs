@@ -2,9 +2,9 @@
 //
 //   HEARTH_LANCEDB_NODE_MODULES=.../node_modules node write.mjs SPEC.json
 //
-// SPEC is a list of tables: {name, dir, version, parts: [Arrow IPC files], delete: SQL or "", compact: bool, out}.
-// Each part becomes one write, then rows are deleted, then the whole table is read and written to `out` as an Arrow IPC
-// stream. A table that LanceDB refuses leaves `${out}.error` with its message.
+// SPEC is a list of tables: {name, dir, version, parts: [Arrow IPC files], delete: [SQL], evolve, compact, out}.
+// Each part becomes one write; columns are added, renamed and dropped between them if `evolve`, then rows are deleted and the
+// table is compacted if `compact`, then it is read whole and written to `out` as an Arrow IPC stream. A table that LanceDB refuses leaves `${out}.error` with its message.
 import { createRequire } from "node:module";
 import fs from "node:fs";
 import path from "node:path";
@@ -20,6 +20,12 @@ for (const spec of JSON.parse(fs.readFileSync(process.argv[2], "utf8"))) {
     const storageOptions = { new_table_data_storage_version: spec.version };
     const t = await db.createTable(spec.name, parts[0], { mode: "overwrite", storageOptions });
     for (const p of parts.slice(1)) await t.add(p);
+    if (spec.evolve) {
+      await t.addColumns([{ name: "extra", valueSql: "rid * 2" }, { name: "word", valueSql: "concat('w', cast(rid % 5 as string))" }]);
+      await t.alterColumns([{ path: "extra", rename: "renamed" }]);
+      if (spec.evolve > 1) await t.dropColumns(["c0"]);
+      await t.update({ where: "rid % 11 = 3", valuesSql: { word: "'updated'" } });
+    }
     for (const where of spec.delete) await t.delete(where);
     if (spec.compact) await t.optimize();
     const all = await t.query().withRowId().toArrow();
