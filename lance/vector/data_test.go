@@ -87,8 +87,16 @@ var datasets = map[string]dataset{
 	"l2-clustered":   {L2, clustered, PlanGraph},
 	"cosine-unit":    {Cosine, func(i, dim int) []float32 { return unit(clustered(i, dim)) }, PlanGraph},
 	"cosine-lengths": {Cosine, func(i, dim int) []float32 { return stretched(i, clustered(i, dim)) }, PlanScan},
-	"dot-unit":       {Dot, func(i, dim int) []float32 { return unit(clustered(i, dim)) }, PlanCodes},
-	"dot-lengths":    {Dot, func(i, dim int) []float32 { return stretched(i, clustered(i, dim)) }, PlanCodes},
+	"l2-nulls": {L2, func(i, dim int) []float32 {
+		if i < 1000000 && i%10 == 3 {
+			v := make([]float32, dim)
+			fillNaN(v)
+			return v
+		}
+		return uniform(i, dim)
+	}, PlanGraph},
+	"dot-unit":    {Dot, func(i, dim int) []float32 { return unit(clustered(i, dim)) }, PlanCodes},
+	"dot-lengths": {Dot, func(i, dim int) []float32 { return stretched(i, clustered(i, dim)) }, PlanCodes},
 }
 
 // query is the q-th query of a data set.

@@ -246,8 +246,10 @@ func (x *Index) candidates(ctx context.Context, query []float32, allowed *rowMas
 	if res.Plan == PlanGraph {
 		s.reset(len(x.rows), o.Ef)
 		res.Approximate = x.graph.search(p, s, allowed)
-		if len(s.found.heap) < o.K {
-			res.Plan = PlanCodes // parts of the graph cannot be reached from its entry
+		if len(s.found.heap) < min(o.Ef, res.Allowed) {
+			// The walk has ended with room left: the rest of the allowed nodes cannot be
+			// reached, and may be nearer than those that could.
+			res.Plan = PlanCodes
 		}
 	}
 	if res.Plan == PlanCodes {

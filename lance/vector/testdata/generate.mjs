@@ -44,10 +44,12 @@ const sets = {
   // Lengths differ by a factor of up to 16.
   "cosine-lengths": ["cosine", (i) => clustered(i).map((x) => Math.fround(x * (1 + (i * 31) % 16)))],
   "dot-unit": ["dot", (i) => unit(clustered(i))],
+  // Every tenth row has no vector, and the table is of the older file version.
+  "l2-nulls": ["l2", (i) => (i < 1000000 && i % 10 === 3 ? null : uniform(i)), "2.0"],
   "dot-lengths": ["dot", (i) => clustered(i).map((x) => Math.fround(x * (1 + (i * 31) % 16)))],
 };
 const answers = {};
-for (const [name, [metric, vector]] of Object.entries(sets)) {
+for (const [name, [metric, vector, version]] of Object.entries(sets)) {
   if (only.length > 0 && !only.includes(name)) continue;
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "vector-"));
   const db = await lancedb.connect(dir);
@@ -60,7 +62,7 @@ for (const [name, [metric, vector]] of Object.entries(sets)) {
       Array.from({ length: b - a }, (_, k) => ({ id: BigInt(a + k), vector: vector(a + k) })),
       { schema },
     );
-  const t = await db.createTable("t", rows(N, N + 300));
+  const t = await db.createTable("t", rows(N, N + 300), version && { storageOptions: { new_table_data_storage_version: version } });
   await t.createIndex("vector", { config: lancedb.Index.ivfFlat({ numPartitions: 1, distanceType: metric }) });
   await t.setUnenforcedPrimaryKey("id");
   await t.setLsmWriteSpec({ specType: "unsharded", writerConfigDefaults: { max_memtable_rows: String(4 * N) } });
