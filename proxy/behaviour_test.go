@@ -362,3 +362,17 @@ func TestUserMetadataKeepsItsLowerCase(t *testing.T) {
 		t.Errorf("the origin got %q", requests)
 	}
 }
+
+func TestCompletedUploadIsLocatedAtThisEndpoint(t *testing.T) {
+	h := newHearth(t, nil)
+	started := h.ask(h.url, "POST", "/"+bucket+"/a%20b?uploads", nil, nil)
+	_, id, _ := strings.Cut(string(started.Body), "<UploadId>")
+	id, _, _ = strings.Cut(id, "<")
+	part := h.ask(h.url, "PUT", "/"+bucket+"/a%20b?partNumber=1&uploadId="+id, nil, []byte("part"))
+	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part.Header.Get("Etag") + "</ETag></Part></CompleteMultipartUpload>"
+	done := h.ask(h.url, "POST", "/"+bucket+"/a%20b?uploadId="+id, nil, []byte(document))
+	if want := "<Location>" + h.url + "/" + bucket + "/a%20b</Location>"; done.Status != 200 || !strings.Contains(string(done.Body), want) {
+		t.Errorf("%d %s", done.Status, done.Body)
+	}
+	wantBody(t, h.get("a%20b", nil), 200, []byte("part"), "miss")
+}

@@ -46,6 +46,8 @@ func classify(err error) *Failure {
 		return failure(http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 	case errors.Is(err, origin.ErrBucketNotAllowed):
 		return failure(http.StatusForbidden, "AccessDenied", "This Hearth does not serve the bucket.")
+	case errors.Is(err, origin.ErrBucketName):
+		return failure(http.StatusBadRequest, "InvalidBucketName", "The specified bucket is not valid.")
 	case errors.Is(err, origin.ErrInvalid):
 		return failure(http.StatusBadRequest, "InvalidRequest", err.Error())
 	case errors.Is(err, object.ErrChanged), errors.Is(err, origin.ErrChanged):

@@ -25,6 +25,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, q *call) {
 		return
 	}
 	o, err := h.objects.Get(r.Context(), request)
+	if errors.Is(err, object.ErrForward) {
+		h.forwardRead(w, r, q)
+		return
+	}
 	if err != nil {
 		h.failWith(w, r, err)
 		return
@@ -88,7 +92,7 @@ func plainHeaders(h http.Header) bool {
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q *call, request object.Request, o *object.Object) {
 	switch o.Status {
 	case http.StatusPreconditionFailed:
-		f := failure(o.Status, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+		f := failure(o.Status, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
 		f.Condition = failedCondition(request.Conditions)
 		h.fail(w, r, f)
 		return

@@ -48,6 +48,7 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, q *call) {
 	if manifest != nil && response.StatusCode == http.StatusOK && !manifest.over {
 		h.objects.Observe(q.Bucket, q.Key, manifest.Bytes())
 	}
+	localizeCompletion(r, q, response)
 	h.relay(w, r, q, response)
 }
 
@@ -145,17 +146,24 @@ func (h *Handler) deleteObjects(w http.ResponseWriter, r *http.Request, q *call)
 	}
 	var body []byte
 	if request.Body != nil {
-		if body, err = io.ReadAll(io.LimitReader(request.Body, maxDeleteBody+1)); err != nil {
+		body, err = io.ReadAll(io.LimitReader(request.Body, maxDeleteBody+1))
+		if err == nil && len(body) > maxDeleteBody {
+			err = failure(http.StatusBadRequest, "MalformedXML",
+				"The XML you provided was not well-formed or did not validate against our published schema.")
+		}
+		if err != nil {
 			h.failWith(w, r, err)
 			return
 		}
 	}
-	keys, err := deletedKeys(body)
-	if err != nil {
-		h.failWith(w, r, err)
-		return
+	effect := object.Effect{Bucket: q.Bucket}
+	var readable bool
+	if effect.Keys, readable = deletedKeys(body); !readable {
+		// The origin will say what is wrong with it; should it understand it after all,
+		// it may touch anything.
+		effect.Keys, effect.WholeBucket = []string{""}, true
 	}
-	for _, key := range keys {
+	for _, key := range effect.Keys {
 		if err := h.allow(q, q.Bucket, key, keyring.Write); err != nil {
 			h.failWith(w, r, err)
 			return
@@ -165,7 +173,7 @@ func (h *Handler) deleteObjects(w http.ResponseWriter, r *http.Request, q *call)
 		request.ContentLength = int64(len(body))
 	}
 	request.Body = bytes.NewReader(body)
-	response, err := h.objects.Forward(r.Context(), request, object.Effect{Bucket: q.Bucket, Keys: keys})
+	response, err := h.objects.Forward(r.Context(), request, effect)
 	if err != nil {
 		h.failWith(w, r, err)
 		return
@@ -174,26 +182,21 @@ func (h *Handler) deleteObjects(w http.ResponseWriter, r *http.Request, q *call)
 	h.relay(w, r, q, response)
 }
 
-func deletedKeys(body []byte) ([]string, error) {
-	malformed := failure(http.StatusBadRequest, "MalformedXML",
-		"The XML you provided was not well-formed or did not validate against our published schema")
-	if len(body) > maxDeleteBody {
-		return nil, malformed
-	}
+// deletedKeys returns the keys that a Delete document names; false if it is none.
+func deletedKeys(body []byte) (keys []string, ok bool) {
 	var request struct {
 		XMLName xml.Name `xml:"Delete"`
 		Objects []struct {
 			Key string `xml:"Key"`
 		} `xml:"Object"`
 	}
-	if err := xml.Unmarshal(body, &request); err != nil || len(request.Objects) == 0 {
-		return nil, malformed
+	if err := xml.Unmarshal(body, &request); err != nil {
+		return nil, false
 	}
-	keys := make([]string, len(request.Objects))
-	for i, o := range request.Objects {
-		keys[i] = o.Key
+	for _, o := range request.Objects {
+		keys = append(keys, o.Key)
 	}
-	return keys, nil
+	return keys, true
 }
 
 // originRequest is r without a body, for the origin.

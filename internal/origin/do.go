@@ -119,7 +119,7 @@ func (c *Client) answerTimeout(op int) time.Duration {
 func (c *Client) target(ctx context.Context, r *Request) (target, error) {
 	switch {
 	case r.Bucket != "" && !validBucket(r.Bucket):
-		return target{}, fmt.Errorf("%w: bucket name %q", ErrInvalid, r.Bucket)
+		return target{}, fmt.Errorf("%w %q", ErrBucketName, r.Bucket)
 	case r.Bucket == "" && r.Key != "":
 		return target{}, fmt.Errorf("%w: key without a bucket", ErrInvalid)
 	case r.Body == nil && r.ContentLength != 0:

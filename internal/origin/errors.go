@@ -33,6 +33,9 @@ var (
 	ErrBucketNotAllowed = errors.New("origin: bucket not allowed")
 	// ErrInvalid: the request cannot be expressed; nothing was sent.
 	ErrInvalid = errors.New("origin: invalid request")
+	// ErrBucketName: the bucket's name is none that a store accepts; nothing was sent.
+	// Errors with it are ErrInvalid too.
+	ErrBucketName = fmt.Errorf("%w: bucket name", ErrInvalid)
 )
 
 // maxErrorBody bounds what is kept of an error answer's body.

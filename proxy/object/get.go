@@ -55,7 +55,7 @@ func (o *Object) Close() error {
 }
 
 // Get answers q. An error is the origin's (see package origin; a *origin.StatusError
-// in it can be relayed as it is), [ErrNotFound], [ErrChanged], or ctx's.
+// in it can be relayed as it is), [ErrNotFound], [ErrChanged], [ErrForward], or ctx's.
 func (s *Service) Get(ctx context.Context, q Request) (*Object, error) {
 	if s.bypass.Load() {
 		s.metrics.requests.WithLabelValues("bypassed").Inc()
@@ -196,6 +196,9 @@ func (s *Service) open(
 	if status := q.Conditions.Evaluate(&f); status != 0 {
 		o.Status = status
 		return o, closeOpened(opened)
+	}
+	if f.Size == 0 && q.Range.Kind != RangeAll {
+		return nil, errors.Join(ErrForward, closeOpened(opened))
 	}
 	off, n, ok := q.Range.Resolve(f.Size)
 	if !ok {

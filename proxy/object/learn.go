@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/hearthcache/hearth/internal/origin"
@@ -90,11 +91,11 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 		return s.open(ctx, q, f, since, nil, Miss)
 	}
 	f, opened, err := s.fetch(ctx, q, want, since, pagecache.Demand)
-	if errors.Is(err, origin.ErrRange) && q.Range.Kind == RangeAll {
-		// An empty object has no first byte to ask for.
-		f, err = s.head(ctx, q.Bucket, q.Key, since)
-		if err == nil && f.Size > 0 {
-			return nil, fmt.Errorf("%w: %s/%s grew while being read", ErrChanged, q.Bucket, q.Key)
+	if errors.Is(err, origin.ErrRange) || errors.Is(err, origin.ErrCorrupt) {
+		// An empty object has no first byte to ask for, and stores disagree about how to
+		// say so.
+		if empty, headErr := s.head(ctx, q.Bucket, q.Key, since); headErr == nil && empty.Size == 0 {
+			return s.open(ctx, q, empty, since, nil, Miss)
 		}
 	}
 	if err != nil {
@@ -102,6 +103,10 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 	}
 	return s.open(ctx, q, f, since, opened, Miss)
 }
+
+// quoted puts an entity tag into the form that If-Match takes: some stores list it
+// without quotes.
+func quoted(etag string) string { return `"` + strings.Trim(etag, `"`) + `"` }
 
 func mismatch(q Request, want expectation, f *facts.Facts) error {
 	return fmt.Errorf("%w: %s/%s is %s, %d bytes, published as %s, %d bytes",
@@ -122,7 +127,7 @@ func (s *Service) fetch(
 		request.Header = http.Header{"x-amz-checksum-mode": {"ENABLED"}}
 	}
 	if want.given {
-		request.IfMatch, request.WantSize = want.etag, want.size
+		request.IfMatch, request.WantSize = quoted(want.etag), want.size
 	}
 	// The body outlives this request if others join its fill, so the fill decides when
 	// it ends, by closing it.

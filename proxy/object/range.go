@@ -76,8 +76,12 @@ func parseOffset(s string) (int64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
+	return n, err == nil && n <= maxOffset
 }
+
+// maxOffset is beyond every object that any store holds (S3: 50 TB), and far enough from
+// the largest int64 that sums of offsets cannot overflow.
+const maxOffset = 1 << 60
 
 // Resolve returns the offset and length of r within an object of size bytes; ok is
 // false if the range cannot be satisfied (416). The whole of an empty object is

@@ -48,6 +48,9 @@ var (
 	// ErrChanged says that the object was replaced while it was read, twice in a row
 	// or after the first byte was handed out.
 	ErrChanged = errors.New("object: changed while being read")
+	// ErrForward says that only the origin can answer, because stores differ: a range of
+	// an empty object. Send the request on as it is.
+	ErrForward = errors.New("object: for the origin to answer")
 	// ErrNotFound says that an inventory proves the absence of the key. Absence that
 	// the origin reports comes as the origin's own error instead.
 	ErrNotFound = errors.New("object: not in the generation")

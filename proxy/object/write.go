@@ -61,18 +61,13 @@ func (s *Service) watchWrites(e Effect) {
 			s.demoted.add(e.Bucket, key)
 		}
 	}
-	if e.WholeBucket {
-		for _, g := range s.generations.All() {
-			if g.Bucket == e.Bucket {
-				g.Violate()
-			}
-		}
-	}
 }
 
 func (s *Service) invalidateEffect(e Effect) {
 	if e.WholeBucket {
-		s.drop(epoch.Scope{Bucket: e.Bucket, Prefix: true})
+		scope := epoch.Scope{Bucket: e.Bucket, Prefix: true}
+		s.generations.Forget(scope) // until a shard manifest names them again
+		s.drop(scope)
 		return
 	}
 	for _, key := range e.Keys {
