@@ -112,7 +112,7 @@ func (p *plan) complete() bool { return p.receipt.ResidentObjects == p.receipt.O
 
 func (p *plan) found() Found {
 	switch {
-	case p.complete():
+	case p.complete() && (p.receipt.Objects > 0 || p.receipt.CutObjects == 0):
 		return FoundWarm
 	case p.receipt.ResidentPages > 0 || p.receipt.ResidentObjects > 0:
 		return FoundPartial

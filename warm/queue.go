@@ -15,7 +15,8 @@ func (w *Warmer) submit(r Request, p *plan) (*job, error) {
 		return nil, ErrClosed
 	}
 	j := w.joinableLocked(r)
-	if j == nil && w.running >= w.o.Jobs && len(w.queue) >= w.o.Queue {
+	startable := w.running < w.o.Jobs && len(w.live[r.Path]) == 0
+	if j == nil && !startable && len(w.queue) >= w.o.Queue {
 		return nil, fmt.Errorf("%w: %d jobs wait", ErrQueueFull, len(w.queue))
 	}
 	if err := w.pin(r); err != nil {
@@ -105,15 +106,15 @@ func (w *Warmer) dispatchLocked() {
 		w.running++
 		j.change(func() { j.started = time.Now() })
 		w.wg.Go(func() {
-			out := outcome{state: Failed, err: fmt.Errorf("%w: the job did not return", ErrOrigin)}
-			defer func() { // also when a load panics: nobody may wait for ever
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				w.running--
-				w.endLocked(j, out)
-				w.dispatchLocked()
-			}()
-			out = w.run(j)
+			var out outcome
+			if err := w.survive(func() { out = w.run(j) }); err != nil {
+				out = outcome{state: Failed, err: err}
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.running--
+			w.endLocked(j, out)
+			w.dispatchLocked()
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -75,7 +76,9 @@ func (w *Warmer) judge(j *job, p *plan, l *loads) outcome {
 	}
 	switch {
 	case l.err != nil:
-		return outcome{state: Failed, err: fmt.Errorf("%w: %w", ErrOrigin, l.err)}
+		err := fmt.Errorf("%w: %w", ErrOrigin, l.err)
+		w.log.Warn("path not warmed", "path", j.path.String(), "job", j.id, "err", err)
+		return outcome{state: Failed, err: err}
 	case j.ctx.Err() != nil:
 		return w.failed(j, context.Cause(j.ctx))
 	case l.noSpace:
@@ -206,10 +209,10 @@ func (w *Warmer) load(j *job, p *plan) *loads {
 			if !l.stopped() {
 				w.loadOne(j, l, e)
 			}
-			return nil
+			return nil // errors are in l
 		})
 	}
-	_ = group.Wait() // errors are in l
+	_ = group.Wait() // always nil
 	j.change(func() { j.receipt.Rounds += l.rounds })
 	return l
 }
@@ -217,7 +220,7 @@ func (w *Warmer) load(j *job, p *plan) *loads {
 func (w *Warmer) loadOne(j *job, l *loads, e publication.Entry) {
 	before := w.objects.Resident(j.path.Bucket, e)
 	j.change(func() { j.loading[e.Key] = loading{e, before} })
-	loaded, err := w.objects.Load(j.ctx, j.path.Bucket, e)
+	loaded, err := w.loadAlone(j.ctx, Path{j.path.Bucket, e.Key}, e)
 	kind := troubleEnded
 	if err != nil {
 		kind = diagnose(j.ctx, err)
@@ -236,7 +239,7 @@ func (w *Warmer) loadOne(j *job, l *loads, e publication.Entry) {
 	case troubleChanged:
 		l.changed = true
 	case troubleNoSpace:
-		l.noSpace = true
+		l.noSpace, l.stop = true, true // those that follow are no smaller
 	case troubleObject, troubleOrigin:
 		l.failures++
 		l.stop = l.stop || kind == troubleOrigin || l.failures >= maxFailures
@@ -244,6 +247,33 @@ func (w *Warmer) loadOne(j *job, l *loads, e publication.Entry) {
 			l.err = err
 		}
 	}
+}
+
+// loadAlone loads an object unless another job is at it, and then waits for that one
+// first: what it leaves is loaded, which normally is nothing.
+func (w *Warmer) loadAlone(ctx context.Context, name Path, e publication.Entry) (loaded object.Loaded, err error) {
+	done, err := w.flights.enter(ctx, name)
+	if err != nil {
+		return object.Loaded{}, err
+	}
+	defer done()
+	if died := w.survive(func() { loaded, err = w.objects.Load(ctx, name.Bucket, e) }); died != nil {
+		return object.Loaded{}, died
+	}
+	return loaded, err
+}
+
+// survive runs f and turns a panic into an error: a fault in warming must not take down
+// the process that serves.
+func (w *Warmer) survive(f func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.log.Error("warming panicked", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("warm: panic: %v", p)
+		}
+	}()
+	f()
+	return nil
 }
 
 // count adds what one load did to the receipt. Called inside change.

@@ -31,6 +31,7 @@ type Warmer struct {
 
 	listings listings
 	pins     pins
+	flights  flights
 
 	mu      sync.Mutex
 	closed  bool
