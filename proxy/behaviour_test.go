@@ -364,15 +364,12 @@ func TestUserMetadataKeepsItsLowerCase(t *testing.T) {
 }
 
 func TestCompletedUploadIsLocatedAtThisEndpoint(t *testing.T) {
-	h := newHearth(t, nil)
-	started := h.ask(h.url, "POST", "/"+bucket+"/a%20b?uploads", nil, nil)
-	_, id, _ := strings.Cut(string(started.Body), "<UploadId>")
-	id, _, _ = strings.Cut(id, "<")
-	part := h.ask(h.url, "PUT", "/"+bucket+"/a%20b?partNumber=1&uploadId="+id, nil, []byte("part"))
-	document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part.Header.Get("Etag") + "</ETag></Part></CompleteMultipartUpload>"
-	done := h.ask(h.url, "POST", "/"+bucket+"/a%20b?uploadId="+id, nil, []byte(document))
-	if want := "<Location>" + h.url + "/" + bucket + "/a%20b</Location>"; done.Status != 200 || !strings.Contains(string(done.Body), want) {
-		t.Errorf("%d %s", done.Status, done.Body)
+	const document = "  \n<CompleteMultipartUploadResult><Location>http://origin:9/tables/a%20b</Location><Key>a b</Key></CompleteMultipartUploadResult>"
+	capture := origintest.StartCapture(t, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(document), document))
+	h := newHearth(t, func(s *setup) { s.origin.Endpoint = capture.URL() })
+	done := h.ask(h.url, "POST", "/"+bucket+"/a%20b?uploadId=1", nil, []byte("<CompleteMultipartUpload/>"))
+	want := strings.Replace(document, "http://origin:9", h.url, 1)
+	if done.Err != nil || done.Status != 200 || string(done.Body) != want {
+		t.Errorf("%d %v\ngot  %s\nwant %s", done.Status, done.Err, done.Body, want)
 	}
-	wantBody(t, h.get("a%20b", nil), 200, []byte("part"), "miss")
 }
