@@ -309,6 +309,10 @@ func (x *Index) readLookup(ctx context.Context, s storage.Store, opts file.Optio
 	if x.kind, err = kindOf(x.typ); err != nil {
 		return err
 	}
+	// Lines differ in their number at least, so each takes a bit of its file.
+	if r.NumRows() > 8*r.Size() {
+		return fmt.Errorf("%w: %d lines in %d bytes", ErrCorrupt, r.NumRows(), r.Size())
+	}
 	batch, err := r.ReadAll(ctx, "min", "max", "null_count", "page_idx")
 	if err != nil {
 		return err

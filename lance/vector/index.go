@@ -190,6 +190,9 @@ func (x *Index) readCodes(ctx context.Context, r *file.Reader) error {
 	if sq.Dim < 1 || !finite(sq.Bounds.Start) || !finite(sq.Bounds.End) || sq.Bounds.End < sq.Bounds.Start {
 		return fmt.Errorf("%w: %d dimensions between %v and %v", ErrCorrupt, sq.Dim, sq.Bounds.Start, sq.Bounds.End)
 	}
+	if err := plausible(r); err != nil {
+		return err
+	}
 	batch, err := r.ReadAll(ctx, "_rowid", "__sq_code")
 	if err != nil {
 		return err
@@ -227,6 +230,9 @@ func (x *Index) readGraph(ctx context.Context, r *file.Reader, meta hnswMeta) er
 	offsets := meta.LevelOffsets
 	if len(offsets) < 2 || offsets[0] != 0 || offsets[1] != int64(n) || offsets[len(offsets)-1] > r.NumRows() || int(meta.EntryPoint) >= n {
 		return fmt.Errorf("%w: levels %v and entry %d for %d vectors in %d rows", ErrCorrupt, offsets, meta.EntryPoint, n, r.NumRows())
+	}
+	if err := plausible(r); err != nil {
+		return err
 	}
 	batch, err := r.ReadAll(ctx, "__vector_id", "__neighbors")
 	if err != nil {
@@ -285,6 +291,15 @@ func newLevel(no, nodes int, ids []uint32, lists *array.List, edges []uint32, fi
 		}
 	}
 	return l, nil
+}
+
+// plausible refuses a file that claims more rows than it can number: each differs from
+// the others, and so takes a bit of the file.
+func plausible(r *file.Reader) error {
+	if r.NumRows() > 8*r.Size() {
+		return fmt.Errorf("%w: %d rows in %d bytes", ErrCorrupt, r.NumRows(), r.Size())
+	}
+	return nil
 }
 
 func finite(v float64) bool { return !math.IsInf(v, 0) && !math.IsNaN(v) }
