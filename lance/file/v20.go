@@ -4,14 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"weak"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/internal/sink"
-	"github.com/hearthcache/hearth/lance/internal/values"
 	"github.com/hearthcache/hearth/lance/pb"
 	"github.com/hearthcache/hearth/lance/schema"
 )
@@ -180,81 +177,6 @@ func (rd *reading) offsets20(p *page, e *pb.ArrayEncoding, s span, adjust uint64
 		ends[i] = at(i + skip)
 	}
 	return ends, first, nil
-}
-
-// flatBytes reads runs of bytes of a flat encoding's buffer.
-func (rd *reading) flatBytes(p *page, f *pb.Flat20, runs []span) ([][]byte, error) {
-	if f.Buffer.Kind != 0 {
-		return nil, fault.Unsupportedf("version 2.0 buffer of kind %d", f.Buffer.Kind)
-	}
-	if f.Compression != "" && f.Compression != "none" {
-		return rd.compressed20(p, f, runs)
-	}
-	wants := make([]want, len(runs))
-	for i, s := range runs {
-		wants[i] = want{int(f.Buffer.Index), s.lo, s.hi}
-	}
-	return rd.from(p.col).read(rd.ctx, p, wants)
-}
-
-// compressed20 is flatBytes of a buffer that is compressed as a whole. The last one decompressed is kept while memory allows,
-// so that a scan in batches does not begin anew with each.
-func (rd *reading) compressed20(p *page, f *pb.Flat20, runs []span) ([][]byte, error) {
-	var scheme pb.CompressionScheme
-	switch f.Compression {
-	case "lz4":
-		scheme = pb.CompressionLZ4
-	case "zstd":
-		scheme = pb.CompressionZSTD
-	default:
-		return nil, fault.Unsupportedf("flat values with compression %q", f.Compression)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	whole := p.plain.Value()
-	if whole == nil || whole.buf != f.Buffer.Index {
-		rg, err := p.buffer(int(f.Buffer.Index))
-		if err != nil {
-			return nil, err
-		}
-		b, err := direct{rd.r}.read(rd.ctx, p, []want{{int(f.Buffer.Index), 0, rg.Length}})
-		if err != nil {
-			return nil, err
-		}
-		d, err := values.NewDecompressor(scheme)
-		if err != nil {
-			return nil, err
-		}
-		out, err := d.Decompress(b[0])
-		if err != nil {
-			return nil, err
-		}
-		whole = &plain{buf: f.Buffer.Index, b: out}
-		p.plain = weak.Make(whole)
-	}
-	out := make([][]byte, len(runs))
-	for i, s := range runs {
-		if s.lo < 0 || s.hi < s.lo || s.hi > int64(len(whole.b)) {
-			return nil, fault.Corruptf("bytes %d to %d of %d", s.lo, s.hi, len(whole.b))
-		}
-		out[i] = whole.b[s.lo:s.hi]
-	}
-	return out, nil
-}
-
-// plain is a decompressed buffer of a version 2.0 page.
-type plain struct {
-	buf uint32
-	b   []byte
-}
-
-// bytes20 reads one run of bytes of a flat encoding's buffer.
-func (rd *reading) bytes20(p *page, f *pb.Flat20, lo, hi int64) ([]byte, error) {
-	out, err := rd.flatBytes(p, f, []span{{lo, hi}})
-	if err != nil {
-		return nil, err
-	}
-	return out[0], nil
 }
 
 // plainFlat is the flat encoding under e, which may say that there are no nulls.
@@ -456,100 +378,4 @@ func (rd *reading) flat20(p *page, f *pb.Flat20, spans []span, leaf sink.Leaf) e
 		return nil
 	}
 	return fault.Corruptf("flat values of %d bits in a column of another kind", f.BitsPerValue)
-}
-
-// binary20 appends values of varying length. Null rows are marked in their offsets.
-func (rd *reading) binary20(p *page, e *pb.Binary20, spans []span, leaf sink.Leaf) error {
-	leaf, valid := unwrap(leaf)
-	v, ok := leaf.(*sink.Var)
-	if !ok {
-		return fault.Corruptf("binary values in a column of another kind")
-	}
-	f, err := plainFlat(e.Bytes)
-	if err != nil {
-		return fmt.Errorf("bytes: %w", err)
-	}
-	if f.BitsPerValue != 8 {
-		return fault.Corruptf("bytes of %d bits", f.BitsPerValue)
-	}
-	for _, s := range spans {
-		ends, first, err := rd.offsets20(p, e.Indices, s, e.NullAdjustment)
-		if err != nil {
-			return err
-		}
-		last := first
-		for _, x := range ends {
-			if x.end < last || x.end > math.MaxInt64 {
-				return fault.Corruptf("value ends at %d after %d", x.end, last)
-			}
-			last = x.end
-		}
-		data, err := rd.bytes20(p, f, int64(first), int64(last))
-		if err != nil {
-			return err
-		}
-		offs := make([]uint64, len(ends))
-		for i, x := range ends {
-			offs[i] = x.end - first
-		}
-		if err := v.AppendSlices64(data, 0, offs); err != nil {
-			return err
-		}
-		for i := 0; i < len(ends); {
-			j := i
-			for j < len(ends) && ends[j].null == ends[i].null {
-				j++
-			}
-			if err := valid.AppendRun(!ends[i].null, j-i); err != nil {
-				return err
-			}
-			i = j
-		}
-	}
-	return nil
-}
-
-// fsst20 decodes binary values that were compressed one by one.
-func (rd *reading) fsst20(p *page, e *pb.FSST20, spans []span, leaf sink.Leaf) error {
-	leaf, valid := unwrap(leaf)
-	v, ok := leaf.(*sink.Var)
-	if !ok {
-		return fault.Corruptf("fsst values in a column of another kind")
-	}
-	t, err := values.Table(&pb.FSSTEncoding{SymbolTable: e.SymbolTable})
-	if err != nil {
-		return err
-	}
-	tmp, err := sink.New(arrow.BinaryTypes.LargeBinary, rd.lim)
-	if err != nil {
-		return err
-	}
-	defer tmp.Release()
-	if err := rd.values20(p, e.Binary, spans, tmp); err != nil {
-		return err
-	}
-	data, err := tmp.Finish()
-	if err != nil {
-		return err
-	}
-	defer data.Release()
-	in := array.NewLargeBinaryData(data)
-	defer in.Release()
-	for i := range in.Len() {
-		switch {
-		case in.IsNull(i):
-			err = v.AppendEmpty(1)
-		case t.On():
-			err = values.AppendFSST(v, t, in.Value(i))
-		default:
-			err = v.Append(in.Value(i))
-		}
-		if err == nil {
-			err = valid.AppendRun(in.IsValid(i), 1)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -19,8 +19,8 @@ type Dictionary struct {
 
 // NewDictionary decodes the n items of a dictionary block for the type of leaf.
 func NewDictionary(e *pb.CompressiveEncoding, b []byte, n uint64, leaf sink.Leaf) (*Dictionary, error) {
-	// Every item takes at least a bit of what it is decoded from, which expands at most as LZ4 and runs can.
-	if n > 1<<31 || n > uint64(len(b))*8*maxZstdRatio {
+	// Indices have 32 bits at most; how many items the bytes can hold is for the block's decoder to say.
+	if n > 1<<31 {
 		return nil, fault.Corruptf("dictionary of %d items in %d bytes", n, len(b))
 	}
 	d := &Dictionary{n: int(n)}

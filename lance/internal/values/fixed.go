@@ -145,6 +145,9 @@ func expandRuns(out, vals, lengths []byte, width, n int) ([]byte, error) {
 	if len(vals) != len(lengths)*width {
 		return nil, fault.Corruptf("rle: %d bytes of values of %d bytes for %d runs", len(vals), width, len(lengths))
 	}
+	if n > 255*len(lengths) {
+		return nil, fault.Corruptf("rle: %d runs for %d values", len(lengths), n)
+	}
 	if need := n * width; cap(out) < need {
 		out = make([]byte, 0, need)
 	}

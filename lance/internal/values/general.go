@@ -93,8 +93,8 @@ func (g *general) zstd(b []byte, limit int) ([]byte, error) {
 	if len(b) < 4 {
 		return nil, fault.Corruptf("zstd: block of %d bytes", len(b))
 	}
-	if limit < 0 {
-		limit = len(b) * maxZstdRatio
+	if most := len(b) * maxZstdRatio; limit < 0 || limit > most {
+		limit = most
 	}
 	size := int64(-1)
 	if binary.LittleEndian.Uint32(b) != zstdMagic {
