@@ -177,11 +177,8 @@ func (w *world) requests() warm.Requests {
 
 // randomBytes are the same for the same seed.
 func randomBytes(seed uint64, n int) []byte {
-	random := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(random.Uint32())
-	}
+	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b) // never fails
 	return b
 }
 

@@ -286,7 +286,7 @@ func TestCallAfterTheLastWriteSeesIt(t *testing.T) {
 
 func TestStorm(t *testing.T) {
 	w := newWorld(t, nil)
-	const paths, callers = 100, 50
+	const paths, callers = 100, 20
 	for i := range paths {
 		w.fill(fmt.Sprintf("gen%03d/", i), 100, 5000)
 	}
