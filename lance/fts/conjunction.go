@@ -112,6 +112,5 @@ func (c *conjunction) score(doc uint32, out sink) error {
 			return err
 		}
 	}
-	out.match(doc, float32(sum))
-	return nil
+	return out.match(doc, float32(sum))
 }

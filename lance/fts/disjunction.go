@@ -181,8 +181,8 @@ func (d *disjunction) finish(doc uint32, score float64, essential int, cut float
 			score += more
 		}
 	}
-	if float32(score) >= out.threshold() {
-		out.match(doc, float32(score))
+	if float32(score) < out.threshold() {
+		return nil
 	}
-	return nil
+	return out.match(doc, float32(score))
 }

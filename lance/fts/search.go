@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/hearthcache/hearth/lance/fts/analyzer"
 )
@@ -59,51 +58,75 @@ type search struct {
 
 // run searches the current partition.
 func (s *search) run(ctx context.Context, plan planNode) error {
-	if leaf, ok := plan.(*leafPlan); ok {
-		return leaf.run(ctx, s, &topSink{search: s, boost: leaf.boost})
+	out := &topSink{s}
+	switch plan := plan.(type) {
+	case *leafPlan:
+		return plan.run(ctx, s, &boostSink{out, plan.boost})
+	case *compoundPlan:
+		return plan.run(ctx, s, out)
 	}
 	found, err := plan.collect(ctx, s)
 	if err != nil {
 		return err
 	}
-	out := &topSink{search: s, boost: 1}
 	for _, m := range found {
 		if m.score >= out.threshold() {
-			out.match(m.doc, m.score)
+			if err := out.match(m.doc, m.score); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// topSink passes the matches of a leaf to the collector.
-type topSink struct {
-	*search
+// topSink passes matches to the collector.
+type topSink struct{ *search }
+
+func (t *topSink) threshold() float32 { return t.top.threshold() }
+
+func (t *topSink) match(doc uint32, score float32) error {
+	h := Hit{RowID: t.part.rowIDs[doc], Score: score}
+	if !t.top.admits(h) {
+		return nil
+	}
+	if d := t.index.deleted; d != nil && d.Contains(uint32(h.RowID>>32)) {
+		return nil
+	}
+	if t.opts.Filter != nil && !t.opts.Filter(h.RowID) {
+		return nil
+	}
+	t.top.push(h)
+	return nil
+}
+
+// boostSink multiplies scores on their way to another sink.
+type boostSink struct {
+	sink
 	boost float32
 }
 
-func (t *topSink) threshold() float32 {
-	v := t.top.threshold()
-	if t.boost == 1 || math.IsInf(float64(v), -1) {
+func (b *boostSink) threshold() float32 {
+	v := b.sink.threshold()
+	if b.boost == 1 {
 		return v
 	}
-	return v / t.boost / slack // the rounding of the product must not lose a match
+	return unboosted(v, b.boost)
 }
 
-func (t *topSink) match(doc uint32, score float32) {
-	h := Hit{RowID: t.part.rowIDs[doc], Score: score}
-	if t.boost != 1 {
-		h.Score *= t.boost
+func (b *boostSink) match(doc uint32, score float32) error {
+	if b.boost != 1 {
+		score *= b.boost
 	}
-	if !t.top.admits(h) {
-		return
+	return b.sink.match(doc, score)
+}
+
+// unboosted returns a score that times boost is not above v, though barely below. The rounding of the product must not
+// lose a match.
+func unboosted(v, boost float32) float32 {
+	if math.IsInf(float64(v), -1) {
+		return v
 	}
-	if d := t.index.deleted; d != nil && d.Contains(uint32(h.RowID>>32)) {
-		return
-	}
-	if t.opts.Filter != nil && !t.opts.Filter(h.RowID) {
-		return
-	}
-	t.top.push(h)
+	return float32(cutFor(v / boost))
 }
 
 // scored is a match within a partition.
@@ -120,8 +143,9 @@ type listSink struct {
 
 func (l *listSink) threshold() float32 { return float32(math.Inf(-1)) }
 
-func (l *listSink) match(doc uint32, score float32) {
+func (l *listSink) match(doc uint32, score float32) error {
 	l.found = append(l.found, scored{doc, score * l.boost})
+	return nil
 }
 
 // planNode is a query with its terms weighted.
@@ -154,7 +178,7 @@ func (s *search) plan(q Query) (planNode, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &boostPlan{positive, negative, q.NegativeBoost}, nil
+		return planBoost(positive, negative, q.NegativeBoost), nil
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrQuery, q)
 	}
@@ -191,7 +215,7 @@ func (s *search) planLeaf(text string, leaf leafPlan) (*leafPlan, error) {
 		}
 		last[q] = t.Position
 		alternatives = alternatives && t.Position == tokens[0].Position
-		q.times++
+		q.weight++
 		if leaf.phrase {
 			q.places = append(q.places, t.Position-tokens[0].Position)
 		}
@@ -211,159 +235,15 @@ func (s *search) df(t analyzer.Token) (uint64, error) {
 
 // run passes the matches in the current partition to out, with scores not yet boosted.
 func (l *leafPlan) run(ctx context.Context, s *search, out sink) error {
-	if len(l.terms) == 0 || len(s.part.rowIDs) == 0 {
-		return nil
-	}
-	cursors, all, err := s.part.open(ctx, l.terms, s.scorer, l.phrase)
-	if err != nil {
+	p, err := l.probe(ctx, s)
+	if err != nil || p == nil {
 		return err
 	}
-	switch {
-	case len(cursors) == 0 || l.all && !all:
-		return nil
-	case l.all:
-		c := &conjunction{terms: cursors, lengths: s.part.lengths}
-		if l.phrase {
-			c.phrase = newPhraseMatcher(l.terms, l.slop)
-		}
-		return c.run(out)
-	default:
-		d := &disjunction{terms: cursors, lengths: s.part.lengths}
-		return d.run(out)
-	}
+	return p.run(out)
 }
 
 func (l *leafPlan) collect(ctx context.Context, s *search) ([]scored, error) {
 	out := &listSink{boost: l.boost}
 	err := l.run(ctx, s, out)
 	return out.found, err
-}
-
-type boostPlan struct {
-	positive, negative planNode
-	factor             float32
-}
-
-func (b *boostPlan) collect(ctx context.Context, s *search) ([]scored, error) {
-	found, err := b.positive.collect(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	negative, err := b.negative.collect(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	merge(found, negative, func(m *scored, other scored) { m.score -= b.factor * other.score })
-	return found, nil
-}
-
-// merge calls fn for every match of both lists, which ascend by document.
-func merge(x, y []scored, fn func(m *scored, other scored)) {
-	for i, j := 0, 0; i < len(x) && j < len(y); {
-		switch {
-		case x[i].doc < y[j].doc:
-			i++
-		case x[i].doc > y[j].doc:
-			j++
-		default:
-			fn(&x[i], y[j])
-			i++
-			j++
-		}
-	}
-}
-
-type booleanPlan struct {
-	must, should, not []planNode
-}
-
-func (s *search) planBoolean(q Boolean) (planNode, error) {
-	b := new(booleanPlan)
-	for _, c := range []struct {
-		from []Query
-		to   *[]planNode
-	}{{q.Must, &b.must}, {q.Should, &b.should}, {q.MustNot, &b.not}} {
-		for _, clause := range c.from {
-			p, err := s.plan(clause)
-			if err != nil {
-				return nil, err
-			}
-			*c.to = append(*c.to, p)
-		}
-	}
-	return b, nil
-}
-
-func (b *booleanPlan) collect(ctx context.Context, s *search) ([]scored, error) {
-	var found []scored
-	for i, clause := range b.must {
-		more, err := clause.collect(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			found = more
-		} else {
-			found = intersect(found, more)
-		}
-		if len(found) == 0 {
-			return nil, nil
-		}
-	}
-	for _, clause := range b.should {
-		more, err := clause.collect(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		if len(b.must) > 0 {
-			merge(found, more, func(m *scored, other scored) { m.score += other.score })
-		} else {
-			found = union(found, more)
-		}
-	}
-	for _, clause := range b.not {
-		more, err := clause.collect(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		found = subtract(found, more)
-	}
-	return found, nil
-}
-
-// intersect keeps the matches of x that are in y too, with both scores. It reuses x.
-func intersect(x, y []scored) []scored {
-	out := x[:0]
-	merge(x, y, func(m *scored, other scored) { out = append(out, scored{m.doc, m.score + other.score}) })
-	return out
-}
-
-// union returns the matches of both with their scores added.
-func union(x, y []scored) []scored {
-	if len(x) == 0 {
-		return y
-	}
-	out := make([]scored, 0, len(x)+len(y))
-	for len(x) > 0 && len(y) > 0 {
-		switch {
-		case x[0].doc < y[0].doc:
-			out, x = append(out, x[0]), x[1:]
-		case x[0].doc > y[0].doc:
-			out, y = append(out, y[0]), y[1:]
-		default:
-			out = append(out, scored{x[0].doc, x[0].score + y[0].score})
-			x, y = x[1:], y[1:]
-		}
-	}
-	return append(append(out, x...), y...)
-}
-
-// subtract keeps the matches of x that are not in y. It reuses x.
-func subtract(x, y []scored) []scored {
-	return slices.DeleteFunc(x, func(m scored) bool {
-		for len(y) > 0 && y[0].doc < m.doc {
-			y = y[1:]
-		}
-		return len(y) > 0 && y[0].doc == m.doc
-	})
 }

@@ -280,3 +280,78 @@ func TestAnIndexWithoutDocumentsFindsNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestCompoundQueriesFindWhatMergedListsDo(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	texts := skewedTexts(r, 3000, 400)
+	x := build(t, texts, buildOptions{partitions: 2})
+	leaf := func() Query {
+		switch r.IntN(4) {
+		case 0:
+			return Phrase{Text: randomWords(r, texts, 2), Slop: uint32(r.IntN(5))}
+		case 1:
+			return Match{Text: randomWords(r, texts, 2), Operator: And, Boost: float32(1+r.IntN(4)) / 2}
+		default:
+			return Match{Text: randomWords(r, texts, 1+r.IntN(3)), Boost: float32(r.IntN(4)) / 2}
+		}
+	}
+	leaves := func(most int) (out []Query) {
+		for range r.IntN(most + 1) {
+			out = append(out, leaf())
+		}
+		return out
+	}
+	for range 300 {
+		var q Query
+		s := &search{index: x, scorer: x.scorer}
+		plan := func(qs []Query) (out []planNode) {
+			for _, q := range qs {
+				p, err := s.plan(q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, p)
+			}
+			return out
+		}
+		var merged planNode
+		if r.IntN(3) == 0 {
+			b := Boost{leaf(), leaf(), float32(r.IntN(5)) / 4}
+			q, merged = b, &boostPlan{plan([]Query{b.Positive})[0], plan([]Query{b.Negative})[0], b.NegativeBoost}
+		} else {
+			b := Boolean{Must: leaves(2), Should: leaves(3), MustNot: leaves(2)}
+			if len(b.Must)+len(b.Should) == 0 {
+				continue
+			}
+			q, merged = b, &booleanPlan{plan(b.Must), plan(b.Should), plan(b.MustNot)}
+		}
+		var want topK
+		for _, p := range x.partitions {
+			s.part = p
+			found, err := merged.collect(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range found {
+				want.push(Hit{p.rowIDs[m.doc], m.score})
+			}
+		}
+		all, err := x.Search(t.Context(), q, SearchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sameWithinRounding(want.sorted(), all); err != nil {
+			t.Fatalf("%+v: %v", q, err)
+		}
+		limit := 1 + r.IntN(20)
+		best, err := x.Search(t.Context(), q, SearchOptions{Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cut := all[:min(limit, len(all))]; !equalHits(best, cut) {
+			t.Fatalf("%+v: the best %d are %v, want %v", q, limit, best, cut)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 type queryTerm struct {
 	text   string
 	idf    float32
-	times  int      // in the query
+	weight float32  // how many times it is in the query; with boosts, where queries were merged
 	places []uint32 // for a phrase: its positions, relative to the first term of the query
 }
 
@@ -51,7 +51,7 @@ func (t *termCursor) open(list *postings.List, term *queryTerm, scorer *Scorer) 
 
 // worth returns the score that a weight means for this term.
 func (t *termCursor) worth(weight float32) float32 {
-	return float32(t.term.times) * (t.term.idf * weight)
+	return t.term.weight * (t.term.idf * weight)
 }
 
 // score returns what the term adds to the current document, whose length is known to lengths.
@@ -111,8 +111,8 @@ func (t *termCursor) windowBound(from, to uint32) (float32, error) {
 type sink interface {
 	// threshold returns the score that a further match must reach to count; it only rises.
 	threshold() float32
-	// match takes a document with its score.
-	match(doc uint32, score float32)
+	// match takes a document with its score. An error ends the search.
+	match(doc uint32, score float32) error
 }
 
 // cutFor returns the sum of bounds below which nothing can reach threshold.
