@@ -1,6 +1,6 @@
 # Shared by the scripts beside it; not run by itself. Settings that a person may want to change:
 #   HEARTH_CI_CACHE  folder for tools and clients, outside the tree (default: the user's cache folder)
-#   FUZZ_BUDGET      seconds for all fuzz targets together (default 180)
+#   FUZZ_BUDGET      seconds for all fuzz targets together (default 120)
 # shellcheck shell=bash
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -27,5 +27,8 @@ go_tool() {
     echo "$version" >"$CACHE/bin/$name.version"
   fi
 }
+
+# unit_packages are all but those that drive other programs, which have a script of their own.
+unit_packages() { go list "$@" ./... | grep -v '/e2e\(/\|$\)'; }
 
 go_files() { git ls-files '*.go' | grep -v '\.pb\.go$'; }
