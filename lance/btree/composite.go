@@ -11,18 +11,21 @@ import (
 // A composite key is one binary value that sorts as its columns do, one after the other:
 //
 //	00                                   null
-//	01, 8 bytes BE of v XOR 2^63         signed integers, dates, times, timestamps
+//	01, 8 bytes BE of v XOR 2^63         signed integers, dates
 //	01, 8 bytes BE of v                  unsigned integers
 //	01, 1 byte                           bool
 //	01, bytes with 00 as 00 ff, 00 00    text and binary
 //
-// The layout is that of Lance's specification. LanceDB 0.39 refuses composite keys, so
-// no bytes of its making have been compared.
+// The layout is that of Lance's specification and source. LanceDB 0.39 refuses composite
+// keys, so no bytes of its making have been compared.
 
 // AppendCompositeKey appends the encoded key that stands at a row of the given columns
 // and returns the extended slice. It fails with ErrUnsupported for other types.
 func AppendCompositeKey(b []byte, row int, columns ...arrow.Array) ([]byte, error) {
 	for _, c := range columns {
+		if err := inComposite(c.DataType()); err != nil {
+			return nil, err
+		}
 		v, err := ValueAt(c, row)
 		if err != nil {
 			return nil, err
@@ -32,6 +35,16 @@ func AppendCompositeKey(b []byte, row int, columns ...arrow.Array) ([]byte, erro
 		}
 	}
 	return b, nil
+}
+
+// inComposite reports ErrUnsupported for a type that Lance takes into no composite key.
+func inComposite(t arrow.DataType) error {
+	switch t.ID() {
+	case arrow.TIME32, arrow.TIME64, arrow.TIMESTAMP, arrow.DURATION:
+		return fmt.Errorf("%w: %s in a composite key", ErrUnsupported, t)
+	default:
+		return nil
+	}
 }
 
 // CompositeKey is the value to look up in a _pk_index over several columns, of the

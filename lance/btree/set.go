@@ -217,6 +217,9 @@ func newKeyReader(columns []arrow.Array) (keyReader, error) {
 	var k keyReader
 	for _, arr := range columns {
 		c, err := newColumn(arr)
+		if err == nil && len(columns) > 1 {
+			err = inComposite(arr.DataType())
+		}
 		if err != nil {
 			return k, err
 		}

@@ -171,6 +171,16 @@ func TestSetsRefuseWhatIsNoKey(t *testing.T) {
 			t.Errorf("%s: %v", bad.DataType(), err)
 		}
 	}
+	times := record(t, mem, `[{"a":1,"b":2}]`, arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int32}, arrow.Field{Name: "b", Type: arrow.FixedWidthTypes.Timestamp_s})
+	if err := new(SetBuilder).Add(times.Columns()...); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a timestamp in a composite key: %v", err)
+	}
+	if _, err := AppendCompositeKey(nil, 0, times.Columns()...); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a timestamp in a composite key: %v", err)
+	}
+	if err := new(SetBuilder).Add(times.Column(1)); err != nil {
+		t.Errorf("a timestamp alone: %v", err)
+	}
 	if err := new(SetBuilder).Add(); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("no columns: %v", err)
 	}
