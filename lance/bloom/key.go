@@ -49,11 +49,12 @@ func (k *Key) Binary(v []byte) {
 // Hash returns the hash of what was added since Reset.
 func (k *Key) Hash() uint64 { return sip13(k.buf) }
 
-// Supported reports whether Lance's filter hashes this type by value. Filters over
-// other types must not be asked, nor written.
+// Supported reports whether Lance's filter is known to hash this type by value. Filters
+// over other types, large text and large binary among them, must not be asked: a "no"
+// could hide a row.
 func Supported(t arrow.DataType) bool {
 	switch t.ID() {
-	case arrow.INT32, arrow.INT64, arrow.STRING, arrow.LARGE_STRING, arrow.BINARY, arrow.LARGE_BINARY:
+	case arrow.INT32, arrow.INT64, arrow.STRING, arrow.BINARY:
 		return true
 	default:
 		return false
@@ -77,11 +78,7 @@ func (k *Key) Column(col arrow.Array, row int) (ok bool) {
 		k.Int64(c.Value(row))
 	case *array.String:
 		k.String(c.Value(row))
-	case *array.LargeString:
-		k.String(c.Value(row))
 	case *array.Binary:
-		k.Binary(c.Value(row))
-	case *array.LargeBinary:
 		k.Binary(c.Value(row))
 	default:
 		return false
