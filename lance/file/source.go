@@ -104,18 +104,30 @@ func (a *ahead) read(ctx context.Context, p *page, wants []want) ([][]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	// Several runs of one buffer in one read could push each other out of the window.
-	for i := range wants {
-		for j := range i {
-			if wants[i].buf == wants[j].buf {
-				return storage.ReadRanges(ctx, a.r.obj, rs, a.r.opts.Coalesce)
-			}
-		}
-	}
+	// Runs of one buffer are served from one window, if that reads not much more than them.
 	out := make([][]byte, len(wants))
 	for i, w := range wants {
-		if out[i], err = a.one(ctx, p, w, p.buffers[w.buf]); err != nil {
+		if out[i] != nil {
+			continue
+		}
+		cover, sum := w, int64(0)
+		for _, x := range wants[i:] {
+			if x.buf == w.buf {
+				cover.lo, cover.hi = min(cover.lo, x.lo), max(cover.hi, x.hi)
+				sum += x.hi - x.lo
+			}
+		}
+		if cover.hi-cover.lo > max(a.bytes, 2*sum) {
+			return storage.ReadRanges(ctx, a.r.obj, rs, a.r.opts.Coalesce)
+		}
+		b, err := a.one(ctx, p, cover, p.buffers[w.buf])
+		if err != nil {
 			return nil, err
+		}
+		for j, x := range wants[i:] {
+			if x.buf == w.buf {
+				out[i+j] = b[x.lo-cover.lo : x.hi-cover.lo]
+			}
 		}
 	}
 	return out, nil

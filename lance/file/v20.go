@@ -91,22 +91,22 @@ func (rd *reading) list20(n *node, spans []span) (arrow.ArrayData, error) {
 		if l == nil {
 			return fault.Unsupportedf("version 2.0 list column with another encoding than list")
 		}
-		for _, s := range local {
-			ends, first, err := rd.offsets20(p, l.Offsets, s, l.NullOffsetAdjustment)
-			if err != nil {
-				return err
-			}
-			start := first
-			for _, e := range ends {
-				if e.end < first || e.end > l.NumItems {
-					return fault.Corruptf("list ends at item %d of %d after %d", e.end, l.NumItems, first)
+		runs, err := rd.offsets20(p, l.Offsets, local, l.NullOffsetAdjustment)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			at := r.first
+			for _, e := range r.ends {
+				if e.end > l.NumItems {
+					return fault.Corruptf("list ends at item %d of %d", e.end, l.NumItems)
 				}
-				if err := out.Append(!e.null, int64(e.end-first)); err != nil {
+				if err := out.Append(!e.null, int64(e.end-at)); err != nil {
 					return err
 				}
-				first = e.end
+				at = e.end
 			}
-			items = appendSpan(items, span{p.items + int64(start), p.items + int64(first)})
+			items = appendSpan(items, span{p.items + int64(r.first), p.items + int64(at)})
 		}
 		return nil
 	})
@@ -139,22 +139,42 @@ type end20 struct {
 	null bool
 }
 
-// offsets20 reads the end offsets of the rows of s and the offset at which the first begins. A null row is stored as its end
-// plus adjust; 0 means that there are none.
-func (rd *reading) offsets20(p *page, e *pb.ArrayEncoding, s span, adjust uint64) ([]end20, uint64, error) {
+// ends20 is the values of one span: where the first begins and where each ends.
+type ends20 struct {
+	first uint64
+	ends  []end20
+}
+
+// offsets20 reads the end offsets of the rows of spans, all in one read. They rise. A null row is stored as its end plus
+// adjust; 0 means that there are none.
+func (rd *reading) offsets20(p *page, e *pb.ArrayEncoding, spans []span, adjust uint64) ([]ends20, error) {
 	f, err := plainFlat(e)
 	if err != nil {
-		return nil, 0, fmt.Errorf("offsets: %w", err)
+		return nil, fmt.Errorf("offsets: %w", err)
 	}
 	size := int64(f.BitsPerValue / 8)
 	if size != 8 && size != 4 {
-		return nil, 0, fault.Unsupportedf("offsets of %d bits", f.BitsPerValue)
+		return nil, fault.Unsupportedf("offsets of %d bits", f.BitsPerValue)
 	}
-	from := max(s.lo-1, 0)
-	b, err := rd.bytes20(p, f, from*size, s.hi*size)
+	runs := make([]span, len(spans))
+	for i, s := range spans {
+		runs[i] = span{max(s.lo-1, 0) * size, s.hi * size}
+	}
+	bufs, err := rd.flatBytes(p, f, runs)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
+	out := make([]ends20, len(spans))
+	for i, s := range spans {
+		if out[i], err = parseEnds(bufs[i], int(size), s.lo > 0, int(s.len()), adjust); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// parseEnds reads n end offsets of size bytes, after one of the row before them if there is one.
+func parseEnds(b []byte, size int, before bool, n int, adjust uint64) (ends20, error) {
 	at := func(i int) (out end20) {
 		if size == 8 {
 			out.end = binary.LittleEndian.Uint64(b[8*i:])
@@ -167,16 +187,20 @@ func (rd *reading) offsets20(p *page, e *pb.ArrayEncoding, s span, adjust uint64
 		}
 		return out
 	}
-	var first uint64
+	out := ends20{ends: make([]end20, n)}
 	skip := 0
-	if s.lo > 0 {
-		first, skip = at(0).end, 1
+	if before {
+		out.first, skip = at(0).end, 1
 	}
-	ends := make([]end20, s.len())
-	for i := range ends {
-		ends[i] = at(i + skip)
+	last := out.first
+	for i := range out.ends {
+		e := at(i + skip)
+		if e.end < last || e.end > math.MaxInt64 {
+			return out, fault.Corruptf("a value that ends at %d after %d", e.end, last)
+		}
+		out.ends[i], last = e, e.end
 	}
-	return ends, first, nil
+	return out, nil
 }
 
 // plainFlat is the flat encoding under e, which may say that there are no nulls.

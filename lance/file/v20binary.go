@@ -2,7 +2,6 @@ package file
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -27,35 +26,33 @@ func (rd *reading) binary20(p *page, e *pb.Binary20, spans []span, leaf sink.Lea
 	if f.BitsPerValue != 8 {
 		return fault.Corruptf("bytes of %d bits", f.BitsPerValue)
 	}
-	for _, s := range spans {
-		ends, first, err := rd.offsets20(p, e.Indices, s, e.NullAdjustment)
-		if err != nil {
+	runs, err := rd.offsets20(p, e.Indices, spans, e.NullAdjustment)
+	if err != nil {
+		return err
+	}
+	parts := make([]span, len(runs))
+	for i, r := range runs {
+		parts[i] = span{int64(r.first), int64(r.ends[len(r.ends)-1].end)}
+	}
+	bufs, err := rd.flatBytes(p, f, parts)
+	if err != nil {
+		return err
+	}
+	var offs []uint64
+	for k, r := range runs {
+		offs = offs[:0]
+		for _, x := range r.ends {
+			offs = append(offs, x.end-r.first)
+		}
+		if err := v.AppendSlices64(bufs[k], 0, offs); err != nil {
 			return err
 		}
-		last := first
-		for _, x := range ends {
-			if x.end < last || x.end > math.MaxInt64 {
-				return fault.Corruptf("value ends at %d after %d", x.end, last)
-			}
-			last = x.end
-		}
-		data, err := rd.bytes20(p, f, int64(first), int64(last))
-		if err != nil {
-			return err
-		}
-		offs := make([]uint64, len(ends))
-		for i, x := range ends {
-			offs[i] = x.end - first
-		}
-		if err := v.AppendSlices64(data, 0, offs); err != nil {
-			return err
-		}
-		for i := 0; i < len(ends); {
+		for i := 0; i < len(r.ends); {
 			j := i
-			for j < len(ends) && ends[j].null == ends[i].null {
+			for j < len(r.ends) && r.ends[j].null == r.ends[i].null {
 				j++
 			}
-			if err := valid.AppendRun(!ends[i].null, j-i); err != nil {
+			if err := valid.AppendRun(!r.ends[i].null, j-i); err != nil {
 				return err
 			}
 			i = j

@@ -34,11 +34,16 @@ func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf 
 	default:
 		return fault.Unsupportedf("dictionary indices of %d bits", f.BitsPerValue)
 	}
-	for _, s := range spans {
-		b, err := rd.bytes20(p, f, s.lo*size, s.hi*size)
-		if err != nil {
-			return err
-		}
+	runs := make([]span, len(spans))
+	for i, s := range spans {
+		runs[i] = span{s.lo * size, s.hi * size}
+	}
+	bufs, err := rd.flatBytes(p, f, runs)
+	if err != nil {
+		return err
+	}
+	for j, s := range spans {
+		b := bufs[j]
 		for i := range s.len() {
 			k := uintAt(b[i*size : (i+1)*size])
 			if k > uint64(items.Len()) {
@@ -83,7 +88,7 @@ func (rd *reading) items20(p *page, e *pb.Dictionary20, leaf sink.Leaf) (arrow.A
 		return nil, err
 	}
 	defer tmp.Release()
-	if err := rd.values20(p, e.Items, []span{{0, int64(e.NumItems)}}, tmp); err != nil {
+	if err := rd.values20(p, e.Items, appendSpan(nil, span{0, int64(e.NumItems)}), tmp); err != nil {
 		return nil, err
 	}
 	return tmp.Finish()

@@ -73,12 +73,3 @@ type plain struct {
 	buf uint32
 	b   []byte
 }
-
-// bytes20 reads one run of bytes of a flat encoding's buffer.
-func (rd *reading) bytes20(p *page, f *pb.Flat20, lo, hi int64) ([]byte, error) {
-	out, err := rd.flatBytes(p, f, []span{{lo, hi}})
-	if err != nil {
-		return nil, err
-	}
-	return out[0], nil
-}
