@@ -30,7 +30,7 @@ func TestBlocksDoNotOverlapAndComeBack(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var live []*page
-	for step := range 20000 {
+	for step := range 3000 {
 		if len(live) > 0 && rng.IntN(2) == 0 {
 			i := rng.IntN(len(live))
 			p := live[i]

@@ -58,7 +58,7 @@ func New(source Source, o Options) (*Cache, error) {
 	}
 	c := &Cache{
 		source: source, scheduler: o.Scheduler, epochs: o.Epochs, log: o.Logger,
-		pageBytes: page, runPages: o.RunBytes / page, readAhead: o.ReadAheadBytes, memory: memory,
+		pageBytes: page, runPages: min(o.RunBytes, memory) / page, readAhead: o.ReadAheadBytes, memory: memory,
 		arena: a, table: newTable(), lru: &lru{pinBytes: o.PinBytes},
 	}
 	c.buffers.New = func() any { return new([bypassBytes]byte) }

@@ -38,14 +38,15 @@ type Options struct {
 	MemoryBytes int64
 	// PageBytes is the unit of caching, a power of two from 4 KiB to 8 MiB. Default 64
 	// KiB, the read that LanceDB makes most often. Larger pages cost memory for small
-	// reads, smaller ones costs CPU for large reads.
+	// reads, smaller ones cost CPU for large reads.
 	PageBytes int
 	// RunBytes is the most that one origin request asks for. Default 8 MiB, at least a
-	// page; rounded down to whole pages.
+	// page and at most the memory; rounded down to whole pages.
 	RunBytes int64
 	// ReadAheadBytes bounds what one reader keeps in flight and unread. Default eight
 	// runs: enough for a single long read to use many connections. All readers together
-	// take at most an eighth of the memory, but at least one run each.
+	// take at most an eighth of the memory; where that is less than a run each, they take
+	// a run each up to half of the memory, and never less than a page each.
 	ReadAheadBytes int64
 	// PinBytes bounds the pages that pins keep. Default half the memory.
 	PinBytes int64
@@ -71,7 +72,7 @@ func (o Options) withDefaults() Options {
 		o.RunBytes = max(DefaultRunBytes, int64(o.PageBytes))
 	}
 	if o.ReadAheadBytes == 0 {
-		o.ReadAheadBytes = 8 * o.RunBytes
+		o.ReadAheadBytes = 8 * min(o.RunBytes, o.MemoryBytes) // which cannot overflow where it is valid
 	}
 	if o.PinBytes == 0 {
 		o.PinBytes = o.MemoryBytes / 2
@@ -99,6 +100,7 @@ func (o Options) validate() error {
 		"page size %d is not a power of two from %d to %d", o.PageBytes, MinPageBytes, MaxPageBytes)
 	refuse(o.MemoryBytes >= 4*int64(o.PageBytes), "memory of %d bytes holds fewer than four pages of %d", o.MemoryBytes, o.PageBytes)
 	refuse(o.MemoryBytes/minBlockBytes < 1<<31, "memory of %d bytes is more than 8 TiB", o.MemoryBytes)
+	refuse(int64(int(o.MemoryBytes)) == o.MemoryBytes, "memory of %d bytes is more than this machine can address", o.MemoryBytes)
 	refuse(o.RunBytes >= int64(o.PageBytes), "run of %d bytes is smaller than a page of %d", o.RunBytes, o.PageBytes)
 	refuse(o.ReadAheadBytes >= int64(o.PageBytes), "read-ahead of %d bytes is smaller than a page of %d", o.ReadAheadBytes, o.PageBytes)
 	refuse(o.PinBytes >= 0 && o.PinBytes <= o.MemoryBytes, "pin budget of %d bytes is not within the memory of %d", o.PinBytes, o.MemoryBytes)
