@@ -201,11 +201,11 @@ func readTexts(t testing.TB, name string) (texts []string) {
 }
 
 // compareHits tells where got, which has all matches, contradicts want, which has the best limit ones: every score must
-// agree, and no match with a higher score than the last of want may be missing from it.
-func compareHits(want, got []Hit, limit int) error {
+// agree to 1e-5 of itself, of 1 or of magnitude, and no match with a higher score than the last of want may be missing.
+func compareHits(want, got []Hit, limit int, magnitude float32) error {
 	const tolerance = 1e-5
 	same := func(x, y float32) bool {
-		return math.Abs(float64(x)-float64(y)) <= tolerance*max(1, math.Abs(float64(x)))
+		return math.Abs(float64(x)-float64(y)) <= tolerance*max(1, float64(magnitude), math.Abs(float64(x)))
 	}
 	if n := min(len(got), limit); len(want) != n {
 		return fmt.Errorf("%d hits, want %d", n, len(want))
@@ -286,7 +286,7 @@ func TestSearchesAgreeWithLanceDB(t *testing.T) {
 					continue
 				}
 				matches += len(want)
-				if err := compareHits(want, all, s.Limit); err != nil {
+				if err := compareHits(want, all, s.Limit, magnitude(t, x, s.Query)); err != nil {
 					t.Errorf("%s: %v", mustJSON(s), err)
 				}
 				for _, x := range []*Index{x, onDemand} {
@@ -325,6 +325,21 @@ func rowFilter(t *testing.T, table lanceTable, s lanceSearch) func(uint64) bool 
 		return func(row uint64) bool { return row < below }
 	}
 	return nil
+}
+
+// magnitude returns the size of the numbers that the scores of a query are differences of: where one score is taken off
+// another, the rounding of both remains.
+func magnitude(t *testing.T, x *Index, q lanceQuery) float32 {
+	t.Helper()
+	if q.Boost == nil {
+		return 0
+	}
+	hits, err := x.Search(t.Context(), q.Boost.Positive.query(), SearchOptions{Limit: 1})
+	mustNot(t, err)
+	if len(hits) == 0 {
+		return 0
+	}
+	return hits[0].Score
 }
 
 func equalHits(x, y []Hit) bool {

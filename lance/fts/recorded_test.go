@@ -118,7 +118,7 @@ func TestRecordedIndexesAnswerAsLanceDBDid(t *testing.T) {
 				}
 				all, err := x.Search(t.Context(), a.Search.Query.query(), SearchOptions{})
 				mustNot(t, err)
-				if err := compareHits(want, all, a.Search.Limit); err != nil {
+				if err := compareHits(want, all, a.Search.Limit, magnitude(t, x, a.Search.Query)); err != nil {
 					t.Errorf("%s: %v", mustJSON(a.Search), err)
 				}
 				for _, x := range []*Index{x, onDemand} {

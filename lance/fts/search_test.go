@@ -64,7 +64,7 @@ func sameWithinRounding(want, got []Hit) error {
 	if len(want) != len(got) {
 		return errors.New("got " + strconv.Itoa(len(got)) + " hits, want " + strconv.Itoa(len(want)))
 	}
-	return compareHits(want, got, len(want)+1)
+	return compareHits(want, got, len(want)+1, 0)
 }
 
 func randomWords(r *rand.Rand, texts []string, n int) string {

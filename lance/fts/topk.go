@@ -1,7 +1,6 @@
 package fts
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -14,10 +13,17 @@ type Hit struct {
 
 // better orders hits: the higher score first, then the lower row.
 func better(x, y Hit) int {
-	if c := cmp.Compare(y.Score, x.Score); c != 0 {
-		return c
+	switch {
+	case x.Score > y.Score:
+		return -1
+	case x.Score < y.Score:
+		return 1
+	case x.RowID < y.RowID:
+		return -1
+	case x.RowID > y.RowID:
+		return 1
 	}
-	return cmp.Compare(x.RowID, y.RowID)
+	return 0
 }
 
 // topK collects the best hits: at most limit, or all if limit is 0.
