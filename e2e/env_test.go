@@ -250,7 +250,7 @@ func must(t *testing.T, env []string, name string, args ...string) string {
 // startMeter puts a meter in front of the store until the test ends.
 func startMeter(t *testing.T, latency time.Duration) *meter.Meter {
 	t.Helper()
-	m, err := meter.Start(store.Endpoint, meter.Options{Latency: latency, Classify: requestClass})
+	m, err := meter.Start(store.Endpoint, meter.Options{Latency: latency, Classify: meter.LanceClass})
 	if err != nil {
 		t.Fatal(err)
 	}

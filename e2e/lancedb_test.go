@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hearthcache/hearth/internal/meter"
 )
 
 // A lance runs LanceDB scripts.
@@ -95,7 +97,7 @@ func TestFixtureAnswersThroughHearth(t *testing.T) {
 	first := answers(s.S3, "first.json")
 	s.Meter.Reset()
 	second := answers(s.S3, "second.json")
-	if n := s.Meter.Count("immutable"); n != 0 {
+	if n := s.Meter.Count(meter.Immutable); n != 0 {
 		t.Errorf("a second process made %d origin requests for immutable keys: %v", n, s.Meter.Counts())
 	}
 	t.Logf("origin requests of the second process: %v", s.Meter.Counts())
@@ -125,21 +127,4 @@ func readJSON(t *testing.T, file string) map[string]any {
 		t.Fatal(fmt.Errorf("%s: %w", file, err))
 	}
 	return v
-}
-
-// immutable says whether a request is for bytes that cannot change once published: all but
-// the six that look at mutable state.
-func requestClass(_, path, query string) string {
-	switch {
-	case strings.Contains(query, "list-type=2"):
-		if strings.Contains(query, "_mem_wal%2F") && strings.Contains(query, "_gen_") {
-			return "immutable"
-		}
-		return "mutable"
-	case strings.Contains(path, "/manifest/"), strings.Contains(path, "/wal/"):
-		return "mutable"
-	case strings.Contains(path, "/_versions/") && !strings.Contains(path, "_gen_"):
-		return "mutable"
-	}
-	return "immutable"
 }

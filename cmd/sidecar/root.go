@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,6 +32,11 @@ type process struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	signals <-chan os.Signal // nil means those of the process
+
+	// For an origin that the demo made or counts at: its keys, and what it is reached
+	// through. Empty means the SDK's chain and the network.
+	originAccessKey, originSecretKey string
+	originTransport                  http.RoundTripper
 }
 
 // env returns the value of a variable, or "".
@@ -45,7 +52,7 @@ func (p *process) env(name string) string {
 // run executes the command line and returns the exit code.
 func (p *process) run(ctx context.Context) int {
 	root := p.root()
-	root.SetArgs(p.args)
+	root.SetArgs(longFlags(p.args))
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
@@ -64,6 +71,21 @@ func (p *process) run(ctx context.Context) int {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// longFlags lets flags be written with one dash, as Go programs do: -keep for --keep.
+// No flag has a short form but -h.
+func longFlags(args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if arg == "--" {
+			break
+		}
+		if len(arg) > 2 && arg[0] == '-' && arg[1] >= 'a' && arg[1] <= 'z' {
+			out[i] = "-" + arg
+		}
+	}
+	return out
 }
 
 var (
@@ -129,6 +151,9 @@ to point clients at it. "sidecar demo" shows what it is good for.`,
 		p.checkConfigCommand(),
 		p.versionCommand(),
 	)
+	if demo := p.demoCommand(); demo != nil {
+		root.AddCommand(demo)
+	}
 	return root
 }
 

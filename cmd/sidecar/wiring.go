@@ -141,7 +141,9 @@ func (v *server) openOrigin(ctx context.Context, p *process) error {
 		o.Endpoint = origin.AWS
 	case config.OriginURL:
 		o.Endpoint = where.URL.String()
+		o.AccessKey, o.SecretKey = p.originAccessKey, p.originSecretKey
 	}
+	o.Transport = p.originTransport
 	v.origin, err = origin.New(ctx, o)
 	return err
 }
