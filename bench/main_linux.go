@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+const usage = `usage: bench hits [flags]
+
+  hits    processor time of a hit in memory, beside nginx, net/http and a bare loop
+
+bench hits -h lists the flags.
+`
+
+// run executes one command. "serve" is what the harness starts itself as.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		_, _ = io.WriteString(stderr, usage) // nowhere else to complain
+		return errors.New("no command")
+	}
+	switch args[0] {
+	case "hits":
+		o, err := parseHits(args[1:], stderr)
+		if err != nil {
+			return err
+		}
+		return hits(ctx, o, stdout, stderr)
+	case "serve":
+		return serve(ctx, args[1:], stdout)
+	}
+	_, _ = io.WriteString(stderr, usage)
+	return fmt.Errorf("unknown command %q", args[0])
+}
