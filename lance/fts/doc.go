@@ -25,6 +25,14 @@
 // kind that is not read, with its name, and [ErrQuery] for queries that make no sense here. A damaged index is never a
 // panic, and costs no more memory than its files account for.
 //
+// Scores are those of LanceDB to within rounding: terms are weighted in 32 bits as there, but summed in 64, so that the
+// order in which pruning happens to visit them never shows. Equal scores come in the order of rows; LanceDB leaves it open.
+//
+// What a caller has to know of LanceDB 0.39: rows that were deleted, or belong to fragments that are gone, stay in the
+// figures of an index until it is rebuilt, so hide them with the filter and let them count. Rows of a base table that
+// no index covers yet it scores with the figures of the index and of those rows together (a [Scorer] over the sum), and
+// rows of the index with those of the index alone. In a table with generations each source is scored by itself.
+//
 // Not covered: fuzzy matching and its expansion limits, posting blocks of 256 documents (format version 3), formats
 // before version 2, JSON documents, list columns with a document per element, and writing. Searching several columns at
 // once is a search in each index; the best score of a row is the row's.

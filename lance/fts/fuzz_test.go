@@ -49,7 +49,7 @@ func tryIndex(t *testing.T, files map[string][]byte, resident int64) {
 		}
 		t.Fatal(err)
 	}
-	x, err := Open(t.Context(), store, "", OpenOptions{ResidentBytes: resident, File: file.Options{MaxColumnBytes: 16 << 20}})
+	x, err := Open(t.Context(), store, "", OpenOptions{ResidentBytes: resident})
 	if err != nil {
 		allowed(err)
 		return

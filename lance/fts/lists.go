@@ -47,7 +47,7 @@ func (o *openFiles) close() error {
 
 // openLists opens a posting file. It either reads all of it or adds it to files.
 func openLists(ctx context.Context, store storage.Store, name string, params Params, opts OpenOptions, files *openFiles) (_ listSource, err error) {
-	r, err := file.OpenPath(ctx, store, name, opts.File)
+	r, err := openFile(ctx, store, name, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 
 // OpenOptions of an Index. The zero value is sound.
 type OpenOptions struct {
-	// File are the options for reading the index's files.
+	// File are the options for reading the index's files. MaxColumnBytes defaults to 16 MiB and 256 times the size of
+	// the file here.
 	File file.Options
 	// ResidentBytes is the size up to which the posting file of a partition is decoded into memory as a whole when the
 	// index is opened. Posting lists of larger ones are read when a search needs them. Default 16 MiB; negative for never.
@@ -99,7 +100,7 @@ func wrapFile(err error, name string) error {
 }
 
 func openMetadata(ctx context.Context, store storage.Store, dir string, opts OpenOptions) (p Params, ids []uint64, deleted *roaring.Bitmap, err error) {
-	r, err := file.OpenPath(ctx, store, path.Join(dir, "metadata.lance"), opts.File)
+	r, err := openFile(ctx, store, path.Join(dir, "metadata.lance"), opts)
 	if err != nil {
 		return p, nil, nil, err
 	}
@@ -131,7 +132,7 @@ func openMetadata(ctx context.Context, store storage.Store, dir string, opts Ope
 }
 
 func openTokens(ctx context.Context, store storage.Store, name string, params Params, opts OpenOptions) (set tokenSet, err error) {
-	r, err := file.OpenPath(ctx, store, name, opts.File)
+	r, err := openFile(ctx, store, name, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +171,7 @@ func openTokens(ctx context.Context, store storage.Store, name string, params Pa
 }
 
 func openDocs(ctx context.Context, store storage.Store, name string, opts OpenOptions) (rowIDs []uint64, lengths []uint32, err error) {
-	r, err := file.OpenPath(ctx, store, name, opts.File)
+	r, err := openFile(ctx, store, name, opts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -183,6 +184,25 @@ func openDocs(ctx context.Context, store storage.Store, name string, opts OpenOp
 		return err
 	})
 	return rowIDs, lengths, err
+}
+
+// openFile opens a file of an index. Unless told otherwise, a column of it may take memory in proportion to the file:
+// runs of equal values take next to nothing there, but not a thousandth.
+func openFile(ctx context.Context, store storage.Store, name string, opts OpenOptions) (*file.Reader, error) {
+	obj, err := store.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	o := opts.File
+	if o.MaxColumnBytes <= 0 {
+		o.MaxColumnBytes = 16<<20 + 256*obj.Size()
+	}
+	r, err := file.Open(ctx, obj, o)
+	if err != nil {
+		_ = obj.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
 func hasColumn(r *file.Reader, name string) bool {

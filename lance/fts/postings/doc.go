@@ -19,6 +19,8 @@
 // among them under any statistics bounds the block's. Lengths in them are rounded down to a byte ([DecodeLength]).
 // The stored maximum scores hold for the statistics of the index partition alone, so nothing here uses them.
 //
+// [Encode] makes the bytes of a list, the same as LanceDB does, impacts included.
+//
 // A [Cursor] walks a List. It belongs to one goroutine; the List under it may be shared. Every number is checked before
 // it is used: bytes that break the format give [ErrCorrupt], and nothing is allocated that the input does not bound.
 package postings
