@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/internal/keyring"
 	"github.com/hearthcache/hearth/internal/telemetry"
 )
 
@@ -154,8 +155,10 @@ func (p *process) reload(v *server, flags *pflag.FlagSet) {
 		return
 	}
 	var faults []error
-	if v.keys != nil && v.settings.KeysFile != "" {
-		faults = append(faults, v.keys.Reload())
+	if v.keys != nil {
+		if err := v.keys.Reload(); !errors.Is(err, keyring.ErrNoFile) {
+			faults = append(faults, err)
+		}
 	}
 	faults = append(faults, v.objects.SetRules(next.rules))
 	for _, c := range v.settings.certs {

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -163,6 +164,13 @@ func TestTextRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { compare(t, CheckText([]File{{tt.file, []byte(tt.text)}}), tt.want) })
 	}
+}
+
+func ExampleCheckText() {
+	for _, f := range CheckText([]File{{Name: "docs/a.md", Text: []byte("[how](b.md)\n")}}) {
+		fmt.Println(f)
+	}
+	// Output: docs/a.md:1: the link leads to docs/b.md, which does not exist: mend or remove it
 }
 
 // compare matches findings with the begins of their texts.
