@@ -114,9 +114,9 @@ var directions = []direction{
 	},
 	{
 		from:   []string{"..."},
-		except: []string{"cmd/...", "internal/config"},
+		except: []string{"cmd/...", "bench/...", "internal/config"},
 		not:    []string{"flag", "github.com/spf13/...", "github.com/knadh/..."},
-		why:    "settings arrive as Options; flags, variables and files are for cmd and internal/config",
+		why:    "settings arrive as Options; flags, variables and files are for commands and internal/config",
 	},
 	{
 		from:   []string{"..."},
