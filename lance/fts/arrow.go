@@ -30,37 +30,22 @@ func copyUint32(a arrow.Array) ([]uint32, error) {
 
 // copyBlobs copies byte strings. A null becomes an empty one.
 func copyBlobs(a arrow.Array) (postings.Blobs, error) {
+	if a.Len() == 0 { // it may have no buffers at all
+		return postings.Blobs{Ends: []int64{0}}, nil
+	}
 	ends := make([]int64, 0, a.Len()+1)
 	var data []byte
 	switch c := a.(type) {
 	case *array.LargeBinary:
 		ends, data = append(ends, c.ValueOffsets()...), c.ValueBytes()
 	case *array.LargeString:
-		for i := range c.Len() {
-			ends = append(ends, c.ValueOffset64(i))
-		}
-		if c.Len() > 0 {
-			ends = append(ends, c.ValueOffset64(c.Len()))
-		}
-		data = c.ValueBytes()
+		ends, data = append(ends, c.ValueOffsets()...), c.ValueBytes()
 	case *array.Binary:
-		for _, e := range c.ValueOffsets() {
-			ends = append(ends, int64(e))
-		}
-		data = c.ValueBytes()
+		ends, data = appendWide(ends, c.ValueOffsets()), c.ValueBytes()
 	case *array.String:
-		for i := range c.Len() {
-			ends = append(ends, int64(c.ValueOffset(i)))
-		}
-		if c.Len() > 0 {
-			ends = append(ends, int64(c.ValueOffset(c.Len())))
-		}
-		data = c.ValueBytes()
+		ends, data = appendWide(ends, c.ValueOffsets()), c.ValueBytes()
 	default:
 		return postings.Blobs{}, wrongColumn(a)
-	}
-	if len(ends) == 0 {
-		ends = append(ends, 0)
 	}
 	// The offsets count from the start of the buffer, the bytes from the first value.
 	base := ends[0]
@@ -69,6 +54,13 @@ func copyBlobs(a arrow.Array) (postings.Blobs, error) {
 	}
 	b := postings.Blobs{Data: slices.Clone(data), Ends: ends}
 	return b, b.Check()
+}
+
+func appendWide(dst []int64, src []int32) []int64 {
+	for _, v := range src {
+		dst = append(dst, int64(v))
+	}
+	return dst
 }
 
 // copyBlobLists copies a list of byte strings per row. A null becomes an empty list.

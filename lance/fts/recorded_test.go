@@ -2,6 +2,7 @@ package fts
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"math/rand/v2"
 	"os"
@@ -136,6 +137,39 @@ func TestRecordedIndexesAnswerAsLanceDBDid(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The index here was made by hand after the format, for tables that LanceDB reads: with its dictionary as a list, and
+// without impacts.
+func TestAnIndexWithAListOfTermsAndWithoutImpactsIsRead(t *testing.T) {
+	x := openRecorded(t, "tokenlist", OpenOptions{})
+	texts := readTexts(t, filepath.Join("testdata", "recorded", "tokenlist", "texts.json"))
+	stats := modelStats(texts)
+	if x.Docs() != stats.Docs || x.HasPositions() || x.Params().TokenSet != "arrow" {
+		t.Errorf("%d documents, %+v", x.Docs(), x.Params())
+	}
+	terms := 0
+	if err := x.EachTerm(func(term []byte, docs uint64) bool {
+		if terms++; stats.DF[string(term)] != docs {
+			t.Errorf("%q is in %d documents, want %d", term, docs, stats.DF[string(term)])
+		}
+		return true
+	}); err != nil || terms != len(stats.DF) {
+		t.Errorf("%d terms, want %d (%v)", terms, len(stats.DF), err)
+	}
+	// Numbers are their own stems, so the model, which knows no stemming, can tell the answers.
+	for _, text := range []string{"7", "7 8 9", "99 100", "craft"} {
+		m := Match{Text: text}
+		got, err := x.Search(t.Context(), m, SearchOptions{Limit: 5})
+		mustNot(t, err)
+		want := modelSearch(texts, m, stats, 0)
+		if err := sameWithinRounding(want[:min(5, len(want))], got); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := x.Search(t.Context(), Phrase{Text: "craft row"}, SearchOptions{}); !errors.Is(err, ErrQuery) {
+		t.Errorf("a phrase without positions: %v", err)
 	}
 }
 
