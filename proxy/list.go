@@ -23,13 +23,12 @@ func isList(q query) bool {
 // list answers a listing: locally if it lies below a published generation, else from
 // the origin.
 func (h *Handler) list(w http.ResponseWriter, r *http.Request, q *call) {
-	prefix, _ := q.Query.Get("prefix")
-	if err := h.allow(q, q.Bucket, prefix, keyring.List); err != nil {
+	if err := h.allowList(q); err != nil {
 		h.failWith(w, r, err)
 		return
 	}
 	if l, ok := parseListing(q.Query); ok {
-		if entries, ok := h.objects.Inventory(r.Context(), q.Bucket, prefix); ok {
+		if entries, ok := h.objects.Inventory(r.Context(), q.Bucket, l.prefix); ok {
 			h.answerListing(w, q, l, entries)
 			return
 		}
@@ -39,6 +38,24 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, q *call) {
 		q.Query = replaceToken(q.Query, token)
 	}
 	h.forwardRead(w, r, q)
+}
+
+// allowList authorizes a listing of objects, versions or uploads. Of several prefixes the
+// origin may take any, so each must be allowed.
+func (h *Handler) allowList(q *call) error {
+	prefixes, ok := q.Query.All("prefix")
+	if !ok {
+		return failure(http.StatusBadRequest, "InvalidArgument", "The prefix cannot be decoded.")
+	}
+	if len(prefixes) == 0 {
+		prefixes = []string{""}
+	}
+	for _, prefix := range prefixes {
+		if err := h.allow(q, q.Bucket, prefix, keyring.List); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A listing is a ListObjectsV2 request that can be answered from an inventory.
@@ -62,7 +79,7 @@ func parseListing(q query) (l listing, ok bool) {
 	if !q.Only("list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after", "encoding-type", "fetch-owner", "x-id") {
 		return l, false
 	}
-	if version, _ := q.Get("list-type"); version != "2" {
+	if version, _ := q.Get("list-type"); version != "2" || q.Repeats() {
 		return l, false
 	}
 	if owner, _ := q.Get("fetch-owner"); owner != "" && owner != "false" {

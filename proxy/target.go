@@ -117,6 +117,35 @@ func (q query) Get(name string) (value string, ok bool) {
 	return "", false
 }
 
+// All returns the decoded values of every parameter of that name; ok is false if one
+// cannot be decoded.
+func (q query) All(name string) (values []string, ok bool) {
+	for _, p := range q {
+		if p.name != name {
+			continue
+		}
+		_, value, _ := strings.Cut(p.raw, "=")
+		decoded, err := url.QueryUnescape(value)
+		if err != nil {
+			return nil, false
+		}
+		values = append(values, decoded)
+	}
+	return values, true
+}
+
+// Repeats reports whether a parameter is there more than once.
+func (q query) Repeats() bool {
+	for i, p := range q {
+		for _, other := range q[:i] {
+			if p.name == other.name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Only reports whether every parameter is one of names.
 func (q query) Only(names ...string) bool {
 	for _, p := range q {

@@ -13,9 +13,19 @@ import (
 	"github.com/hearthcache/hearth/proxy/object"
 )
 
-// describe answers a GET or HEAD of the service or of a bucket, which is never cached.
+// describe answers a GET or HEAD of the service or of a bucket other than a listing of
+// objects; it is never cached.
 func (h *Handler) describe(w http.ResponseWriter, r *http.Request, q *call) {
-	if err := h.allow(q, q.Bucket, "", keyring.SeeBucket); err != nil {
+	var err error
+	switch {
+	case q.Query.Has("versions") || q.Query.Has("uploads"):
+		err = h.allowList(q)
+	case r.Method == http.MethodHead && q.Query.Only("x-id"), q.Query.Has("location") && q.Query.Only("location", "x-id"):
+		err = h.allow(q, q.Bucket, "", keyring.SeeBucket)
+	default: // policies and the like
+		err = h.allow(q, q.Bucket, "", keyring.Read)
+	}
+	if err != nil {
 		h.failWith(w, r, err)
 		return
 	}
@@ -57,11 +67,19 @@ func (h *Handler) allowWrite(r *http.Request, q *call) error {
 	if err := h.allow(q, q.Bucket, q.Key, keyring.Write); err != nil {
 		return err
 	}
-	source := r.Header.Get("X-Amz-Copy-Source")
-	if source == "" {
+	if q.Query.Has("select") { // a POST that reads
+		if err := h.allow(q, q.Bucket, q.Key, keyring.Read); err != nil {
+			return err
+		}
+	}
+	sources := r.Header["X-Amz-Copy-Source"]
+	if len(sources) == 0 {
 		return nil
 	}
-	bucket, key, err := parseCopySource(source)
+	if len(sources) > 1 {
+		return failure(http.StatusBadRequest, "InvalidArgument", "There may be one copy source.")
+	}
+	bucket, key, err := parseCopySource(sources[0])
 	if err != nil {
 		return err
 	}
