@@ -33,6 +33,9 @@
 // no index covers yet it scores with the figures of the index and of those rows together (a [Scorer] over the sum), and
 // rows of the index with those of the index alone. In a table with generations each source is scored by itself.
 //
+// One deviation is on purpose: with a filter and a limit, LanceDB can lose good matches of a boolean or boost query that
+// it finds with a higher limit. Here the limit never changes what is best.
+//
 // Not covered: fuzzy matching and its expansion limits, posting blocks of 256 documents (format version 3), formats
 // before version 2, JSON documents, list columns with a document per element, and writing. Searching several columns at
 // once is a search in each index; the best score of a row is the row's.

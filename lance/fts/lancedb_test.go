@@ -255,6 +255,10 @@ func TestSearchesAgreeWithLanceDB(t *testing.T) {
 			s := lanceSearch{Table: table.Name, Query: m.query(), Limit: limit}
 			if len(table.Batches) == 1 && r.IntN(4) == 0 {
 				s.Where = fmt.Sprintf("id < %d", r.IntN(len(table.Batches[0])))
+				if s.Query.Boost != nil || s.Query.Boolean != nil {
+					// With a condition and a limit LanceDB 0.39 loses matches of such queries that it finds without the limit.
+					s.Limit = len(table.Batches[0]) + 1
+				}
 			}
 			request.Search = append(request.Search, s)
 		}
