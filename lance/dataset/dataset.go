@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sync"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -128,8 +128,7 @@ type Fragment struct {
 	d    *Dataset
 	meta *pb.DataFragment
 
-	mu      sync.Mutex
-	deleted *roaring.Bitmap // guarded by mu; nil until read
+	deleted atomic.Pointer[roaring.Bitmap] // nil until read
 }
 
 // check refuses what would be misread.
@@ -180,23 +179,21 @@ func (f *Fragment) CountRows(ctx context.Context) (int64, error) {
 	return int64(f.meta.PhysicalRows - bm.GetCardinality()), nil
 }
 
-// Deleted returns the numbers of the deleted rows, nil when there are none. It reads the deletion file once. The caller does
-// not change the bitmap.
+// Deleted returns the numbers of the deleted rows, nil when there are none. The deletion file is read
+// the first time and kept. The caller does not change the bitmap.
 func (f *Fragment) Deleted(ctx context.Context) (*roaring.Bitmap, error) {
 	if f.meta.Deletion == nil {
 		return nil, nil
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.deleted != nil {
-		return f.deleted, nil
+	if bm := f.deleted.Load(); bm != nil {
+		return bm, nil
 	}
 	bm, err := ReadDeletions(ctx, f.d.store, f.meta.ID, f.meta.Deletion, f.meta.PhysicalRows)
 	if err != nil {
 		return nil, err
 	}
-	f.deleted = bm
-	return bm, nil
+	f.deleted.CompareAndSwap(nil, bm)
+	return f.deleted.Load(), nil
 }
 
 // live returns the live rows as ranges.

@@ -274,3 +274,31 @@ func TestRowsThatAreNotThereAreErrors(t *testing.T) {
 		t.Errorf("got %v, want no rows of one column", none)
 	}
 }
+
+func TestIndexesOfAManifestAreInTheirFolders(t *testing.T) {
+	d := openFixture(t, "items.lance")
+	var got []string
+	for _, x := range d.Indexes() {
+		got = append(got, x.Name)
+		entries, err := d.Store().List(t.Context(), dataset.IndexFolder(x.UUID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) == 0 && x.Name != "__lance_mem_wal" {
+			t.Errorf("index %s: nothing in %s", x.Name, dataset.IndexFolder(x.UUID))
+		}
+		sizes := map[string]uint64{}
+		for _, e := range entries {
+			sizes[e.Name()] = uint64(e.Size)
+		}
+		for _, f := range x.Files {
+			if sizes[f.Path] != f.SizeBytes {
+				t.Errorf("index %s: %s has %d bytes, the manifest says %d", x.Name, f.Path, sizes[f.Path], f.SizeBytes)
+			}
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"__lance_mem_wal", "id_idx", "text_idx", "vector_idx"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

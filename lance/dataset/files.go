@@ -44,7 +44,7 @@ func newFiles(s storage.Store, opts Options) *files {
 
 // acquire opens a data file or takes one that is open. The caller calls release when done.
 func (f *files) acquire(ctx context.Context, df *pb.DataFile, rows int64) (*openFile, error) {
-	path := "data/" + df.Path
+	path := DataPath(df)
 	f.mu.Lock()
 	if f.mu.closed {
 		f.mu.Unlock()

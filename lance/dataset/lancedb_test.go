@@ -60,6 +60,11 @@ func drawSpec(t *testing.T, r *rand.Rand, dir, name string, depth, maxRows int) 
 		if r.IntN(4) == 0 {
 			c.Metadata = randtable.Hints(r)
 		}
+		// LanceDB 0.39 told to write fixed-size lists of fixed-size lists as full-zip keeps only a part of the bytes: such
+		// a file is corrupt for us, and LanceDB reads other values from it than it was given.
+		if strings.Contains(c.Type.String(), "fixed_size_list<item: fixed_size_list") {
+			c.Metadata = nil
+		}
 		if r.IntN(4) == 0 {
 			c.ItemNulls = 0.2
 		}

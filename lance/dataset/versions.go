@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hearthcache/hearth/lance/pb"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -22,6 +23,14 @@ const (
 // subtracted from the largest u64, so that a listing begins with the latest.
 func VersionPath(version uint64) string {
 	return fmt.Sprintf("%s/%020d%s", versionsFolder, math.MaxUint64-version, manifestSuffix)
+}
+
+// DataPath is the path of a data file.
+func DataPath(f *pb.DataFile) string { return "data/" + f.Path }
+
+// IndexFolder is the folder of an index's files.
+func IndexFolder(uuid [16]byte) string {
+	return fmt.Sprintf("_indices/%x-%x-%x-%x-%x", uuid[:4], uuid[4:6], uuid[6:8], uuid[8:10], uuid[10:])
 }
 
 // versionPathV1 is the path in the first scheme.

@@ -3,7 +3,7 @@ package file
 import (
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
@@ -43,10 +43,9 @@ type page struct {
 	array   *pb.ArrayEncoding // version 2.0
 	layout  *pb.PageLayout    // version 2.1 and later
 
-	mu   sync.Mutex
-	made *prepared // guarded by mu; what reads of the page share, once made
-	// plain is the last buffer decompressed of a version 2.0 page. Guarded by mu.
-	plain weak.Pointer[plain]
+	made atomic.Pointer[prepared] // what reads of the page share, once made
+	// plain is the last buffer decompressed of a version 2.0 page, while memory allows.
+	plain atomic.Pointer[weak.Pointer[plain]]
 }
 
 func (p *page) String() string { return fmt.Sprintf("column %d page %d", p.col.index, p.no) }

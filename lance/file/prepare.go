@@ -30,13 +30,21 @@ func (p *prepared) chunkOf(v int64) int {
 	return sort.Search(p.chunks(), func(i int) bool { return p.valueAt[i+1] > v })
 }
 
-// prepare reads the chunk table, the repetition index and the dictionary of a mini-block page, once.
+// prepare reads the chunk table, the repetition index and the dictionary of a mini-block page, unless that was done before.
+// Readers that come at the same time may each do it; nobody waits for another's read.
 func (r *Reader) prepare(ctx context.Context, p *page, leaf sink.Leaf) (*prepared, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.made != nil {
-		return p.made, nil
+	if made := p.made.Load(); made != nil {
+		return made, nil
 	}
+	made, err := r.makePrepared(ctx, p, leaf)
+	if err != nil {
+		return nil, err
+	}
+	p.made.CompareAndSwap(nil, made)
+	return p.made.Load(), nil
+}
+
+func (r *Reader) makePrepared(ctx context.Context, p *page, leaf sink.Leaf) (*prepared, error) {
 	m := p.layout.MiniBlock
 	table, err := p.buffer(0)
 	if err != nil {
@@ -83,7 +91,6 @@ func (r *Reader) prepare(ctx context.Context, p *page, leaf sink.Leaf) (*prepare
 			return nil, err
 		}
 	}
-	p.made = made
 	return made, nil
 }
 

@@ -35,9 +35,10 @@ func (rd *reading) compressed20(p *page, f *pb.Flat20, runs []span) ([][]byte, e
 	default:
 		return nil, fault.Unsupportedf("flat values with compression %q", f.Compression)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	whole := p.plain.Value()
+	var whole *plain
+	if w := p.plain.Load(); w != nil {
+		whole = w.Value()
+	}
 	if whole == nil || whole.buf != f.Buffer.Index {
 		rg, err := p.buffer(int(f.Buffer.Index))
 		if err != nil {
@@ -56,7 +57,8 @@ func (rd *reading) compressed20(p *page, f *pb.Flat20, runs []span) ([][]byte, e
 			return nil, err
 		}
 		whole = &plain{buf: f.Buffer.Index, b: out}
-		p.plain = weak.Make(whole)
+		w := weak.Make(whole)
+		p.plain.Store(&w)
 	}
 	out := make([][]byte, len(runs))
 	for i, s := range runs {
