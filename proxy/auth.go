@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
@@ -90,7 +91,11 @@ func (b *trailingBody) Read(p []byte) (int, error) {
 func refusal(err error) *Failure {
 	var refused *sigv4.Error
 	if errors.As(err, &refused) {
-		return failure(refused.Status, refused.Code, refused.Message)
+		f := failure(refused.Status, refused.Code, refused.Message)
+		for _, d := range refused.Details {
+			f.Details = append(f.Details, Detail{XMLName: xml.Name{Local: d.Name}, Value: d.Value})
+		}
+		return f
 	}
 	var f *Failure
 	if errors.As(err, &f) {

@@ -23,8 +23,15 @@ type Failure struct {
 	Condition        string `xml:",omitempty"`
 	RangeRequested   string `xml:",omitempty"`
 	ActualObjectSize string `xml:",omitempty"`
+	Details          []Detail
 
 	Status int `xml:"-"`
+}
+
+// A Detail is any other element of an error answer.
+type Detail struct {
+	XMLName xml.Name
+	Value   string `xml:",chardata"`
 }
 
 func (f *Failure) Error() string { return f.Code + ": " + f.Message }

@@ -21,6 +21,8 @@ const (
 	maxTrailers = 16
 	// DefaultMaxChunkBytes is S3's limit for one request body.
 	DefaultMaxChunkBytes int64 = 5 << 30
+	// S3MinChunkBytes is S3's lower limit for every chunk but the last.
+	S3MinChunkBytes int64 = 8 << 10
 
 	// lineBufferBytes holds the longest line; what it reads ahead of a line is
 	// handed out from there, the rest goes straight into the caller's buffer.
@@ -55,6 +57,9 @@ type DecoderOptions struct {
 	// MaxChunkBytes limits one chunk; 0 means DefaultMaxChunkBytes. Raising it costs
 	// nothing, since chunks are not buffered.
 	MaxChunkBytes int64
+	// MinChunkBytes is the least size of every chunk that another one follows; 0
+	// allows any. S3 demands [S3MinChunkBytes].
+	MinChunkBytes int64
 }
 
 func (o DecoderOptions) withDefaults() DecoderOptions {
@@ -68,8 +73,8 @@ func (o DecoderOptions) validate() error {
 	switch {
 	case o.DecodedBytes < 0:
 		return fmt.Errorf("awschunked: negative decoded length %d", o.DecodedBytes)
-	case o.MaxChunkBytes < 0:
-		return fmt.Errorf("awschunked: negative chunk limit %d", o.MaxChunkBytes)
+	case o.MaxChunkBytes < 0 || o.MinChunkBytes < 0:
+		return fmt.Errorf("awschunked: negative chunk limit %d or %d", o.MaxChunkBytes, o.MinChunkBytes)
 	case o.SignedTrailer && o.Signatures == nil:
 		return errors.New("awschunked: a signed trailer needs signatures")
 	case len(o.Trailers) > maxTrailers:
@@ -88,6 +93,8 @@ type Decoder struct {
 	given     int64 // bytes handed out
 	chunkLeft int64 // bytes of the current chunk still to come
 	inChunk   bool  // the current chunk's line end is still to come
+	chunks    int64 // headers accepted
+	lastBytes int64 // size of the last of them
 
 	chunkHash hash.Hash // nil when unsigned
 	digest    [sha256.Size]byte
@@ -252,13 +259,35 @@ func (d *Decoder) nextChunk() (int64, error) {
 		return 0, err
 	case size > d.opts.MaxChunkBytes:
 		return 0, fmt.Errorf("%w: chunk of %d bytes, the limit is %d", ErrMalformed, size, d.opts.MaxChunkBytes)
+	case size > 0 && d.chunks > 0 && d.lastBytes < d.opts.MinChunkBytes:
+		return 0, &ChunkSizeError{Chunk: d.chunks, Bytes: d.lastBytes}
 	case size > d.opts.DecodedBytes-d.received:
-		return 0, fmt.Errorf("%w: a chunk of %d bytes at byte %d exceeds %d", ErrLength, size, d.received, d.opts.DecodedBytes)
+		return 0, d.excess(size)
 	}
+	d.chunks, d.lastBytes = d.chunks+1, size
 	d.received += size
 	d.chunkLeft = size
 	d.inChunk = size > 0
 	return size, nil
+}
+
+// excess returns the error for a chunk that claims more bytes than the object has
+// left: a wrong size, if the data ends where it should, or else too much data. It
+// looks no further than the buffer reaches.
+func (d *Decoder) excess(size int64) error {
+	tooMuch := fmt.Errorf("%w: a chunk of %d bytes at byte %d exceeds %d", ErrLength, size, d.received, d.opts.DecodedBytes)
+	left := d.opts.DecodedBytes - d.received
+	if left+2 > lineBufferBytes {
+		return tooMuch
+	}
+	next, err := d.in.Peek(int(left) + 2)
+	switch {
+	case err != nil:
+		return d.readError("read chunk", err)
+	case string(next[left:]) == "\r\n":
+		return fmt.Errorf("%w: a chunk of %d bytes ends after %d", ErrMalformed, size, left)
+	}
+	return tooMuch
 }
 
 // finish reads and judges everything after the last byte of data.

@@ -87,6 +87,7 @@ func TestDecode(t *testing.T) {
 		signed   bool // chunks
 		sealed   bool // trailer
 		limit    int64
+		least    int64
 
 		want        string
 		wantTrailer http.Header
@@ -137,6 +138,11 @@ func TestDecode(t *testing.T) {
 		{name: "a chunk above the limit", body: "6\r\nhello \r\n0\r\n\r\n", decoded: 6, limit: 5, wantErr: ErrMalformed},
 		{name: "a chunk above the announced length", body: "6\r\nhello \r\n0\r\n\r\n", decoded: 5, wantErr: ErrLength},
 		{name: "a chunk of terabytes", body: "fffffffffff\r\n", decoded: 5, wantErr: ErrMalformed},
+		{name: "a chunk above the announced length, which its data has", body: "6\r\nhello\r\n0\r\n\r\n", decoded: 5, wantErr: ErrMalformed},
+		{name: "a chunk above the announced length, where the body ends", body: "6\r\nhello", decoded: 5, wantErr: ErrTruncated},
+		{name: "a chunk above an announced length beyond the buffer", body: "fffff\r\nhello", decoded: 0xffffe, wantErr: ErrLength},
+		{name: "small chunks where only the last may be small", body: "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n", decoded: 11, least: 6, want: "hello world"},
+		{name: "a small chunk before the last", body: "6\r\nhello \r\n5\r\nworld\r\n1\r\n!\r\n0\r\n\r\n", decoded: 12, least: 6, wantErr: ErrChunkSize, wantSeen: "hello world"},
 		{name: "chunks that sum up too high", body: "4\r\nhell\r\n4\r\nhell\r\n0\r\n\r\n", decoded: 6, wantErr: ErrLength, wantSeen: "hell"},
 		{name: "chunks that sum up too low", body: "4\r\nhell\r\n0\r\n\r\n", decoded: 6, wantErr: ErrLength, wantSeen: "hell"},
 		{name: "a chunk after the last byte", body: "5\r\nhello\r\n1\r\nx\r\n0\r\n\r\n", decoded: 5, wantErr: ErrLength, wantSeen: "hell"},
@@ -149,8 +155,10 @@ func TestDecode(t *testing.T) {
 		{name: "a trailer without a colon", body: "5\r\nhello\r\n0\r\nx-amz-checksum-crc32\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTrailer, wantSeen: "hell"},
 		{name: "a trailer without a value", body: "5\r\nhello\r\n0\r\nx-amz-checksum-crc32: \r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTrailer, wantSeen: "hell"},
 		{name: "a trailer with control bytes", body: "5\r\nhello\r\n0\r\nx-amz-checksum-foo:a\x01b\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-foo"}, wantErr: ErrTrailer, wantSeen: "hell"},
-		{name: "a trailer with a carriage return inside", body: "5\r\nhello\r\n0\r\nx-amz-checksum-foo:a\rx-amz-acl: b\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-foo"}, wantErr: ErrTrailer, wantSeen: "hell"},
-		{name: "a checksum of another length", body: "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTrailer, wantSeen: "hell"},
+		{name: "a trailer with a carriage return inside", body: "5\r\nhello\r\n0\r\nx-amz-checksum-foo:a\rx-amz-acl: b\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-foo"}, wantErr: ErrMalformed, wantSeen: "hell"},
+		{name: "a checksum of another length", body: "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrChecksumValue, wantSeen: "hell"},
+		{name: "a checksum of another alphabet", body: "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AA-_AA==\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrChecksumValue, wantSeen: "hell"},
+		{name: "a checksum of another length that is not known here", body: "5\r\nhello\r\n0\r\nx-amz-checksum-xxhash3:AAAA\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-xxhash3"}, wantErr: ErrChecksumValue, wantSeen: "hell"},
 		{name: "a wrong checksum", body: "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", decoded: 5, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrChecksum, wantSeen: "hell"},
 		{name: "a trailer signature nobody asked for", body: "5\r\nhello\r\n0\r\n" + trailerSignatureOf("") + "\r\n", decoded: 5, wantErr: ErrTrailer, wantSeen: "hell"},
 		{name: "trailers that never end", body: "5\r\nhello\r\n0\r\n" + strings.Repeat("x-amz-checksum-crc32:AAAAAA==\r\n", 1), decoded: 5, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTruncated, wantSeen: "hell"},
@@ -160,7 +168,9 @@ func TestDecode(t *testing.T) {
 		{name: "a forged chunk that fits the buffer", body: strings.Replace(signedChunk("hello"), "hello", "hellO", 1), decoded: 8, signed: true, wantErr: errForged},
 		{name: "a forged final chunk", body: signedChunk("hello") + strings.Replace(signedChunk(""), "=", "=0", 1)[:82] + "\r\n\r\n", decoded: 5, signed: true, wantErr: errForged, wantSeen: "hell"},
 		{name: "a signed trailer without signature", body: signedChunk("hello world") + signedChunk("") + crcLine + "\r\n\r\n\r\n\r\n", decoded: 11, signed: true, sealed: true, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTrailer, wantSeen: "hello worl"},
-		{name: "a signed trailer with a signature of another form", body: signedChunk("hello world") + signedChunk("") + crcLine + "\r\nx-amz-trailer-signature:abc\r\n\r\n", decoded: 11, signed: true, sealed: true, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTrailer, wantSeen: "hello worl"},
+		{name: "a signed trailer with a signature of another form", body: signedChunk("hello world") + signedChunk("") + crcLine + "\r\nx-amz-trailer-signature:abc\r\n\r\n", decoded: 11, signed: true, sealed: true, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrMalformed, wantSeen: "hello worl"},
+		{name: "a signed trailer and another where its signature is due", body: signedChunk("hello world") + signedChunk("") + crcLine + "\r\nx-amz-sig:abc\r\n\r\n", decoded: 11, signed: true, sealed: true, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrMalformed, wantSeen: "hello worl"},
+		{name: "a signature over less than was announced", body: signedChunk("hello world") + signedChunk("") + trailerSignatureOf("") + "\r\n", decoded: 11, signed: true, sealed: true, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTrailer, wantSeen: "hello worl"},
 		{name: "a signed trailer signed for something else", body: signedChunk("hello world") + signedChunk("") + crcLine + "\r\n" + trailerSignatureOf("x") + "\r\n", decoded: 11, signed: true, sealed: true, trailers: []string{"x-amz-checksum-crc32"}, wantErr: errForged, wantSeen: "hello worl"},
 		{name: "two trailer signatures", body: signedChunk("hello world") + signedChunk("") + crcLine + "\r\n" + trailerSignatureOf(crcLine+"\n") + trailerSignatureOf(crcLine+"\n") + "\r\n", decoded: 11, signed: true, sealed: true, trailers: []string{"x-amz-checksum-crc32"}, wantErr: ErrTrailer, wantSeen: "hello worl"},
 	}
@@ -170,7 +180,7 @@ func TestDecode(t *testing.T) {
 	for _, tt := range tests {
 		for kind, wrap := range readers {
 			t.Run(tt.name+" "+kind, func(t *testing.T) {
-				o := DecoderOptions{DecodedBytes: tt.decoded, Trailers: tt.trailers, SignedTrailer: tt.sealed, MaxChunkBytes: tt.limit}
+				o := DecoderOptions{DecodedBytes: tt.decoded, Trailers: tt.trailers, SignedTrailer: tt.sealed, MaxChunkBytes: tt.limit, MinChunkBytes: tt.least}
 				if tt.signed {
 					o.Signatures = &fakeSignatures{}
 				}
@@ -210,6 +220,7 @@ func TestDecoderOptionsAreChecked(t *testing.T) {
 	for name, o := range map[string]DecoderOptions{
 		"a negative length":                   {DecodedBytes: -1},
 		"a negative limit":                    {MaxChunkBytes: -1},
+		"a negative least size":               {MinChunkBytes: -1},
 		"a signed trailer without signatures": {SignedTrailer: true},
 		"too many trailers":                   {Trailers: slices.Repeat([]string{"x-amz-checksum-crc32"}, 17)},
 		"a trailer twice":                     {Trailers: []string{"x-amz-checksum-crc32", "X-Amz-Checksum-CRC32"}},

@@ -42,8 +42,8 @@
 //
 // # Errors
 //
-// [ErrMalformed], [ErrTruncated], [ErrLength], [ErrTrailer] and [ErrChecksum] say
-// what was wrong with the body. An error of a [Signatures] call or of the
+// [ErrMalformed], [ErrTruncated], [ErrLength], [ErrChunkSize], [ErrTrailer],
+// [ErrChecksumValue] and [ErrChecksum] say what was wrong with the body. An error of a [Signatures] call or of the
 // underlying reader is wrapped and can be found with errors.Is and errors.As. All
 // errors are sticky. Decoders and encoders are for one goroutine at a time.
 //

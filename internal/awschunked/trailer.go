@@ -101,22 +101,33 @@ func (s *trailerSet) accept(name, value string) error {
 	return nil
 }
 
+// complete checks that everything announced came.
+func (s *trailerSet) complete() error {
+	for i := range s.list {
+		if !s.list[i].seen {
+			return fmt.Errorf("%w: announced %s did not come", ErrTrailer, s.list[i].name)
+		}
+	}
+	return nil
+}
+
 // judge checks that everything announced came and that checksums match.
 func (s *trailerSet) judge() error {
+	if err := s.complete(); err != nil {
+		return err
+	}
 	for i := range s.list {
 		t := &s.list[i]
-		if !t.seen {
-			return fmt.Errorf("%w: announced %s did not come", ErrTrailer, t.name)
-		}
-		if t.sum == nil {
+		valueBytes, known := ChecksumValueBytes(t.name)
+		if !known {
 			continue
 		}
 		want, err := base64.StdEncoding.DecodeString(t.value)
-		if err != nil || len(want) != t.sum.Size() {
-			return fmt.Errorf("%w: %s is not the base64 form of a checksum", ErrTrailer, t.name)
+		if err != nil || len(t.value) != valueBytes || t.sum != nil && len(want) != t.sum.Size() {
+			return &ChecksumError{Name: t.name, Err: ErrChecksumValue}
 		}
-		if subtle.ConstantTimeCompare(want, t.sum.Sum(nil)) != 1 {
-			return fmt.Errorf("%w: %s", ErrChecksum, t.name)
+		if t.sum != nil && subtle.ConstantTimeCompare(want, t.sum.Sum(nil)) != 1 {
+			return &ChecksumError{Name: t.name, Err: ErrChecksum}
 		}
 	}
 	return nil
@@ -124,7 +135,8 @@ func (s *trailerSet) judge() error {
 
 // readTrailers reads the trailer lines and the empty line that ends them, and
 // judges names, signature and checksums, in this order: a forged trailer is called
-// forged even where its checksum would match.
+// forged even where its checksum would match. A line that cannot be one of those
+// due is called malformed, as S3 does.
 func (d *Decoder) readTrailers() error {
 	var (
 		canonical = sha256.New()
@@ -142,6 +154,9 @@ func (d *Decoder) readTrailers() error {
 			return fmt.Errorf("%w: longer than %d bytes", ErrTrailer, MaxTrailerBytes)
 		}
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		if bytes.IndexByte(line, '\r') >= 0 {
+			return fmt.Errorf("%w: a carriage return inside a trailer", ErrMalformed)
+		}
 		if len(line) == 0 {
 			if signed {
 				break
@@ -163,8 +178,11 @@ func (d *Decoder) readTrailers() error {
 			if signed {
 				return fmt.Errorf("%w: a signature where none is due", ErrTrailer)
 			}
+			if err := d.trailers.complete(); err != nil {
+				return err
+			}
 			if !isSignature([]byte(value)) {
-				return fmt.Errorf("%w: bad signature form", ErrTrailer)
+				return fmt.Errorf("%w: bad form of the trailer signature", ErrMalformed)
 			}
 			var digest [sha256.Size]byte
 			canonical.Sum(digest[:0])
@@ -176,6 +194,9 @@ func (d *Decoder) readTrailers() error {
 		}
 		if signed && d.opts.SignedTrailer {
 			return fmt.Errorf("%w: one after the signature", ErrTrailer)
+		}
+		if !signed && d.trailers.find(name) == nil && d.trailers.complete() == nil {
+			return fmt.Errorf("%w: a trailer where the signature is due", ErrMalformed)
 		}
 		if err := d.trailers.accept(name, value); err != nil {
 			return err

@@ -46,9 +46,9 @@ func (id *Identity) Body(r *http.Request) (*Body, error) {
 	case id.Payload == PayloadSHA256:
 		var want [sha256.Size]byte
 		if n, err := hex.Decode(want[:], []byte(id.ContentSHA256)); err != nil || n != len(want) {
-			return nil, bad(CodeInvalidArgument, messageContentSHA256Format)
+			return nil, invalidArgument(messageContentSHA256Format, "x-amz-content-sha256", id.ContentSHA256)
 		}
-		b.in = &hashedReader{src: src, hash: sha256.New(), want: want}
+		b.in = &hashedReader{src: src, hash: sha256.New(), want: want, claimed: id.ContentSHA256}
 	case id.Payload.Chunked():
 		if err := b.openChunked(id, r); err != nil {
 			return nil, err
@@ -62,7 +62,7 @@ func (b *Body) openChunked(id *Identity, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o := awschunked.DecoderOptions{DecodedBytes: length}
+	o := awschunked.DecoderOptions{DecodedBytes: length, MinChunkBytes: awschunked.S3MinChunkBytes}
 	if id.Payload != PayloadUnsignedTrailer {
 		o.Signatures = &chunkSignatures{id: id, previous: id.signature}
 	}
@@ -71,13 +71,26 @@ func (b *Body) openChunked(id *Identity, r *http.Request) error {
 		o.SignedTrailer = id.Payload == PayloadSignedTrailer
 	}
 	if o.SignedTrailer && len(o.Trailers) == 0 {
-		return bad(CodeInvalidRequest, "The x-amz-trailer header must name the trailing headers.")
+		return malformedTrailer(nil).with(hint, "The x-amz-trailer header must name the trailing headers.")
 	}
 	d, e := awschunked.NewDecoder(b.src.(io.Reader), o)
+	if errors.Is(e, awschunked.ErrTrailer) {
+		return &Error{
+			Code: CodeInvalidRequest, Message: "The value specified in the x-amz-trailer header is not supported",
+			Status: http.StatusBadRequest, cause: e,
+		}
+	}
 	if e != nil {
 		return bodyError(e)
 	}
 	b.in, b.decoder, b.length = d, d, length
+	if r.ContentLength >= 0 && length > r.ContentLength {
+		// This cannot end well. Why it ends, a small body can still say.
+		if _, e := io.CopyN(io.Discard, d, maxHopelessBytes); e != nil && !errors.Is(e, io.EOF) {
+			return bodyError(e)
+		}
+		return bad(CodeIncompleteBody, messageLengthMismatch)
+	}
 	if length > 0 {
 		return nil
 	}
@@ -127,21 +140,15 @@ func (b *Body) Close() error { return b.src.Close() }
 // decodedLength reads x-amz-decoded-content-length.
 func decodedLength(r *http.Request) (int64, error) {
 	values := r.Header["X-Amz-Decoded-Content-Length"]
-	if len(values) != 1 {
-		return 0, &Error{
-			Code:    CodeMissingContentLength,
-			Message: "A chunked body needs one x-amz-decoded-content-length header.",
-			Status:  http.StatusLengthRequired,
+	if len(values) == 1 && isDigits(values[0], len(values[0])) {
+		if n, err := strconv.ParseInt(values[0], 10, 64); err == nil {
+			return n, nil
 		}
 	}
-	n, err := strconv.ParseInt(values[0], 10, 64)
-	if err != nil || !isDigits(values[0], len(values[0])) {
-		return 0, bad(CodeInvalidArgument, "x-amz-decoded-content-length is not a length.")
+	e := &Error{
+		Code: CodeMissingContentLength, Message: "You must provide the Content-Length HTTP header.", Status: http.StatusLengthRequired,
 	}
-	if r.ContentLength >= 0 && n > r.ContentLength {
-		return 0, bad(CodeIncompleteBody, "x-amz-decoded-content-length exceeds the length of the body.")
-	}
-	return n, nil
+	return 0, e.with(hint, "A chunked body needs one x-amz-decoded-content-length header, which is a number.")
 }
 
 // announcedTrailers reads x-amz-trailer.
@@ -166,14 +173,14 @@ type chunkSignatures struct {
 }
 
 func (c *chunkSignatures) Chunk(signature []byte, digest [sha256.Size]byte) error {
-	return c.check("AWS4-HMAC-SHA256-PAYLOAD", emptySHA256, signature, digest, messageChunkSignature)
+	return c.check("AWS4-HMAC-SHA256-PAYLOAD", emptySHA256, signature, digest, hintChunk)
 }
 
 func (c *chunkSignatures) Trailer(signature []byte, digest [sha256.Size]byte) error {
-	return c.check("AWS4-HMAC-SHA256-TRAILER", "", signature, digest, messageTrailerSignature)
+	return c.check("AWS4-HMAC-SHA256-TRAILER", "", signature, digest, hintTrailer)
 }
 
-func (c *chunkSignatures) check(kind, extra string, signature []byte, digest [sha256.Size]byte, message string) error {
+func (c *chunkSignatures) check(kind, extra string, signature []byte, digest [sha256.Size]byte, what string) error {
 	if c.id.key == nil {
 		return nil // not verified: see Unverified
 	}
@@ -189,7 +196,7 @@ func (c *chunkSignatures) check(kind, extra string, signature []byte, digest [sh
 	end := len(c.buf)
 	c.buf = c.id.key.appendSignature(c.buf, c.buf)
 	if subtle.ConstantTimeCompare(c.buf[end:], signature) != 1 {
-		return denied(CodeSignatureDoesNotMatch, message)
+		return signatureMismatch(c.id.AccessKey).with(hint, what)
 	}
 	c.previous = string(signature)
 	return nil
@@ -204,6 +211,8 @@ type hashedReader struct {
 	kept [1]byte
 	have bool // kept holds a byte
 	done bool // the hash was right
+
+	claimed string // want as the client wrote it
 }
 
 func (h *hashedReader) Read(p []byte) (int, error) {
@@ -257,38 +266,53 @@ func (h *hashedReader) end(err error) error {
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
-	if subtle.ConstantTimeCompare(h.hash.Sum(nil), h.want[:]) != 1 {
-		return contentMismatch()
+	if sum := h.hash.Sum(nil); subtle.ConstantTimeCompare(sum, h.want[:]) != 1 {
+		return contentMismatch(h.claimed, hex.EncodeToString(sum))
 	}
 	h.done = true
 	return io.EOF
 }
 
-func contentMismatch() *Error {
-	return bad(CodeContentSHA256Mismatch, "The provided 'x-amz-content-sha256' header does not match what was computed.")
+// maxHopelessBytes is how much of a body is read to find out why it is bad.
+const maxHopelessBytes = 64 << 10
+
+func malformedTrailer(cause error) *Error {
+	return &Error{
+		Code:    CodeMalformedTrailer,
+		Message: "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+		Status:  http.StatusBadRequest, cause: cause,
+	}
 }
 
 // bodyError puts an error about a body into S3's words.
 func bodyError(err error) error {
-	var e *Error
-	code, message := "", ""
+	var (
+		e        *Error
+		checksum *awschunked.ChecksumError
+		chunk    *awschunked.ChunkSizeError
+	)
 	switch {
 	case errors.Is(err, io.EOF) && !errors.Is(err, awschunked.ErrTruncated):
 		return io.EOF
 	case errors.As(err, &e):
 		return e
-	case errors.Is(err, awschunked.ErrTruncated), errors.Is(err, io.ErrUnexpectedEOF):
-		code, message = CodeIncompleteBody, "The body ended before the number of bytes that the headers announce."
+	case errors.Is(err, awschunked.ErrTruncated), errors.Is(err, awschunked.ErrMalformed), errors.Is(err, io.ErrUnexpectedEOF):
+		e = bad(CodeIncompleteBody, "The request body terminated unexpectedly")
 	case errors.Is(err, awschunked.ErrLength):
-		code, message = CodeIncompleteBody, "The body does not have the number of bytes that x-amz-decoded-content-length announces."
-	case errors.Is(err, awschunked.ErrChecksum):
-		code, message = CodeBadDigest, "The checksum in a trailing header does not match the one calculated from the body."
+		e = bad(CodeIncompleteBody, messageLengthMismatch)
+	case errors.As(err, &chunk):
+		e = bad(CodeInvalidChunkSize, "Only the last chunk is allowed to have a size less than 8192 bytes").
+			with("Chunk", strconv.FormatInt(chunk.Chunk, 10)).with("BadChunkSize", strconv.FormatInt(chunk.Bytes, 10))
+	case errors.As(err, &checksum) && errors.Is(err, awschunked.ErrChecksumValue):
+		e = bad(CodeInvalidRequest, "Value for "+checksum.Name+" trailing header is invalid.")
+	case errors.As(err, &checksum):
+		algorithm := strings.ToUpper(strings.TrimPrefix(checksum.Name, "x-amz-checksum-"))
+		e = bad(CodeBadDigest, "The "+algorithm+" you specified did not match the calculated checksum.")
 	case errors.Is(err, awschunked.ErrTrailer):
-		code, message = CodeMalformedTrailer, "The trailing headers are malformed, or not those that x-amz-trailer announces."
-	case errors.Is(err, awschunked.ErrMalformed):
-		code, message = CodeInvalidRequest, "The body is not in aws-chunked coding as the headers announce it."
+		e = malformedTrailer(nil)
 	default:
 		return err
 	}
-	return &Error{Code: code, Message: message, Status: http.StatusBadRequest, cause: err}
+	e.cause = err
+	return e
 }

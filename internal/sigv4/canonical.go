@@ -3,6 +3,7 @@ package sigv4
 import (
 	"crypto/sha256"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,6 +11,9 @@ import (
 // maxSignedHeaders bounds the work a request's SignedHeaders can ask for. S3
 // limits a request's headers to 8 KiB, so that genuine lists are far shorter.
 const maxSignedHeaders = 256
+
+// maxNamedHeaders bounds how many headers an error names.
+const maxNamedHeaders = 16
 
 // maxScratchBytes is how much memory a scratch may keep for the next request.
 const maxScratchBytes = 64 << 10
@@ -96,7 +100,7 @@ func (s *scratch) appendHeaders(r *http.Request, c *claim) *Error {
 			case name == "expect" && r.ProtoMajor > 1: // net/http drops it when it has answered
 				s.buf = append(s.buf, "100-continue"...)
 			default:
-				return denied(CodeSignatureDoesNotMatch, "The signed header "+quoteForMessage(name)+" is not in the request.")
+				return signatureMismatch(c.accessKey).with(hint, "The signed header "+quoted(name)+" is not in the request.")
 			}
 		}
 		s.buf = append(s.buf, '\n')
@@ -120,12 +124,15 @@ func checkAmzHeaders(h http.Header, c *claim, signed int) *Error {
 	if signed == 0 {
 		return nil
 	}
+	var names []string
 	for name := range h {
-		if isAmz(name) && !listed(c.signedHeaders, strings.ToLower(name)) {
-			return denied(CodeAccessDenied, "There were headers present in the request which were not signed: "+quoteForMessage(strings.ToLower(name))+".")
+		if name = strings.ToLower(name); isAmz(name) && !listed(c.signedHeaders, name) {
+			names = append(names, name)
 		}
 	}
-	return denied(CodeAccessDenied, "There were headers present in the request which were not signed.")
+	slices.Sort(names)
+	names = names[:min(len(names), maxNamedHeaders)]
+	return denied(CodeAccessDenied, messageNotSigned).with("HeadersNotSigned", strings.Join(names, ", "))
 }
 
 func isAmz(name string) bool {

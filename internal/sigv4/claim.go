@@ -2,6 +2,7 @@ package sigv4
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -42,57 +43,60 @@ func (c *claim) malformed(message string) *Error {
 	if c.presigned {
 		return bad(CodeQueryMalformed, message)
 	}
-	return bad(CodeHeaderMalformed, message)
+	return bad(CodeHeaderMalformed, "The authorization header is malformed; "+message)
 }
 
-// parseAuthorization reads an Authorization header's value.
+// malformedCredential is malformed for what is inside the credential.
+func (c *claim) malformedCredential(message string) *Error {
+	if c.presigned {
+		message = "Error parsing the X-Amz-Credential parameter; " + message
+	}
+	return c.malformed(message)
+}
+
+// parseAuthorization reads an Authorization header's value. The three components
+// may come in any order.
 func (c *claim) parseAuthorization(value string) *Error {
 	if len(value) > maxAuthorizationBytes {
-		return c.malformed("The Authorization header is too long.")
+		return c.malformed("the header is too long.")
 	}
-	algorithm, rest, _ := strings.Cut(value, " ")
+	algorithm, rest, ok := strings.Cut(value, " ")
 	switch {
+	case !ok:
+		return invalidArgument("Authorization header is invalid -- one and only one ' ' (space) required.", "Authorization", value)
 	case algorithm == algorithmV4:
 	case algorithm == algorithmV4A:
-		return bad(CodeInvalidRequest, messageUnsupportedV4A)
+		return unsupported(hintV4A)
 	case algorithm == "AWS":
-		return bad(CodeInvalidRequest, messageUnsupportedV2)
+		return unsupported(hintV2)
 	default:
-		return bad(CodeInvalidArgument, "Unsupported Authorization Type: only AWS4-HMAC-SHA256 is supported.")
+		return invalidArgument("Unsupported Authorization Type", "Authorization", algorithm)
 	}
-	for more := true; more; {
-		var part string
-		part, rest, more = strings.Cut(rest, ",")
-		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+	if strings.Count(rest, ",") != 2 {
+		return c.malformed("the authorization header requires three components: Credential, SignedHeaders, and Signature.")
+	}
+	for part := range strings.SplitSeq(rest, ",") {
+		part = strings.TrimSpace(part)
+		name, value, ok := strings.Cut(part, "=")
 		if !ok {
-			return c.malformed("The Authorization header needs Credential, SignedHeaders and Signature, separated by commas.")
+			return c.malformed("the authorization component " + quoted(part) + " is malformed.")
 		}
-		var field *string
-		switch name {
+		switch name { // of three, an unknown or a second one leaves another missing
 		case "Credential":
-			field = &c.credential
+			c.credential = value
 		case "SignedHeaders":
-			field = &c.signedHeaders
+			c.signedHeaders = value
 		case "Signature":
-			field = &c.signature
-		default:
-			return c.malformed("The Authorization header holds an unknown part.")
+			c.signature = value
 		}
-		if *field != "" {
-			return c.malformed("The Authorization header holds " + name + " twice.")
-		}
-		if value == "" {
-			return c.malformed("The Authorization header holds an empty " + name + ".")
-		}
-		*field = value
 	}
 	switch {
 	case c.credential == "":
-		return c.malformed("The Authorization header is missing Credential.")
+		return c.malformed("missing Credential.")
 	case c.signedHeaders == "":
-		return c.malformed("The Authorization header is missing SignedHeaders.")
+		return c.malformed("missing SignedHeaders.")
 	case c.signature == "":
-		return c.malformed("The Authorization header is missing Signature.")
+		return c.malformed("missing Signature.")
 	}
 	return nil
 }
@@ -100,29 +104,26 @@ func (c *claim) parseAuthorization(value string) *Error {
 // parseCredential splits access-key/date/region/service/aws4_request, from the
 // right, and checks what the server prescribes.
 func (c *claim) parseCredential(region, service string) *Error {
-	rest, end, ok := cutLast(c.credential)
-	if !ok || end != terminator {
-		return c.malformed("The credential must end in /aws4_request.")
+	rest, end, _ := cutLast(c.credential)
+	rest, gotService, _ := cutLast(rest)
+	rest, gotRegion, _ := cutLast(rest)
+	accessKey, date, ok := cutLast(rest)
+	// An access key may hold slashes itself, but not where the end is wrong as well.
+	five := strings.Count(c.credential, "/") == 4
+	switch {
+	case !ok || !five && end != terminator || !isAccessKey(accessKey) || !isRegion(gotRegion):
+		return c.malformedCredential(`the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`)
+	case gotService != service:
+		return c.malformedCredential("incorrect service " + quoted(gotService) + `. This endpoint belongs to "` + service + `".`)
+	case end != terminator:
+		return c.malformedCredential("incorrect terminal " + quoted(end) + `. This endpoint uses "aws4_request".`)
+	case !isDigits(date, len("20060102")):
+		return c.malformedCredential("incorrect date format " + quoted(date) + `. This date in the credential must be in the format "yyyyMMdd".`)
+	case region != "" && gotRegion != region:
+		return c.malformedCredential("the region "+quoted(gotRegion)+` is wrong; expecting "`+region+`"`).with("Region", region)
 	}
-	rest, gotService, ok := cutLast(rest)
-	if !ok || gotService != service {
-		return c.malformed("The credential's service must be '" + service + "'.")
-	}
-	rest, c.region, ok = cutLast(rest)
-	if !ok || !isRegion(c.region) {
-		return c.malformed("The credential's region is malformed.")
-	}
-	if region != "" && c.region != region {
-		return c.malformed("The region " + quoteForMessage(c.region) + " is wrong; expecting '" + region + "'.")
-	}
-	c.accessKey, c.date, ok = cutLast(rest)
-	if !ok || !isDigits(c.date, len("20060102")) {
-		return c.malformed("The credential's date must have the form YYYYMMDD.")
-	}
-	if !isAccessKey(c.accessKey) {
-		return c.malformed("The credential's access key is malformed.")
-	}
-	c.scope = c.credential[len(c.accessKey)+1:]
+	c.accessKey, c.date, c.region = accessKey, date, gotRegion
+	c.scope = c.credential[len(accessKey)+1:]
 	return nil
 }
 
@@ -191,10 +192,10 @@ func (c *claim) headerTime(h http.Header) *Error {
 		values, name = h["Date"], "Date"
 	}
 	if len(values) == 0 {
-		return denied(CodeAccessDenied, "AWS authentication requires a valid Date or x-amz-date header.")
+		return denied(CodeAccessDenied, messageDate)
 	}
 	if len(values) > 1 {
-		return denied(CodeAccessDenied, "The "+name+" header is there more than once.")
+		return denied(CodeAccessDenied, messageDate).with(hint, "The "+name+" header is there more than once.")
 	}
 	if t, ok := parseTimestamp(values[0]); ok {
 		c.time, c.timestamp = t, values[0]
@@ -207,26 +208,31 @@ func (c *claim) headerTime(h http.Header) *Error {
 			return nil
 		}
 	}
-	return denied(CodeAccessDenied, "AWS authentication requires a valid Date or x-amz-date header: the "+name+" header cannot be read.")
+	return denied(CodeAccessDenied, messageDate).with(hint, "The "+name+" header cannot be read.")
 }
 
 // checkTime holds the claim against the clock.
 func (c *claim) checkTime(now time.Time, maxSkew time.Duration) *Error {
-	if c.timestamp[:len(c.date)] != c.date {
-		return c.malformed("The credential's date is not the date of the request.")
+	if today := c.timestamp[:len(c.date)]; today != c.date {
+		return c.malformed("Invalid credential date " + quoted(c.date) + ". This date is not the same as X-Amz-Date: " + quoted(today) + ".")
 	}
 	if !c.presigned {
 		if skew := now.Sub(c.time); skew > maxSkew || skew < -maxSkew {
-			return denied(CodeRequestTimeTooSkewed, "The difference between the request time and the server's time is too large: the request says "+
-				c.timestamp+", the server "+now.UTC().Format(timestampFormat)+", "+maxSkew.String()+" are allowed.")
+			return denied(CodeRequestTimeTooSkewed, "The difference between the request time and the current time is too large.").
+				with("RequestTime", c.timestamp).with("ServerTime", rfc3339(now)).
+				with("MaxAllowedSkewMilliseconds", strconv.FormatInt(maxSkew.Milliseconds(), 10))
 		}
 		return nil
 	}
 	if now.Before(c.time.Add(-maxSkew)) {
-		return denied(CodeAccessDenied, "Request is not valid yet: it begins at "+c.timestamp+".")
+		return denied(CodeAccessDenied, "Request is not valid yet.").with("RequestTime", c.timestamp).with("ServerTime", rfc3339(now))
 	}
-	if now.After(c.time.Add(c.expires)) {
-		return denied(CodeAccessDenied, "Request has expired: it ended at "+c.time.Add(c.expires).Format(timestampFormat)+".")
+	if end := c.time.Add(c.expires); now.After(end) {
+		return denied(CodeAccessDenied, "Request has expired.").
+			with("X-Amz-Expires", strconv.Itoa(int(c.expires/time.Second))).
+			with("Expires", rfc3339(end)).with("ServerTime", rfc3339(now))
 	}
 	return nil
 }
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }

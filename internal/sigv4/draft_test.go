@@ -68,7 +68,7 @@ func chunkedDraft(signed, trailer bool) draft {
 	d := baseDraft()
 	d.method = "PUT"
 	d.headers = [][2]string{{"content-encoding", "aws-chunked"}}
-	d.chunks = []string{strings.Repeat("a", 3000), strings.Repeat("b", 5000), strings.Repeat("c", 100)}
+	d.chunks = []string{strings.Repeat("a", 9000), strings.Repeat("b", 10000), strings.Repeat("c", 100)}
 	switch {
 	case signed && trailer:
 		d.payload = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"

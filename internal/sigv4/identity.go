@@ -52,7 +52,7 @@ func Unverified(r *http.Request) (*Identity, error) {
 	case len(values) > 1:
 		return nil, bad(CodeInvalidRequest, "The x-amz-content-sha256 header is there more than once.")
 	case p == PayloadSHA256 && r.ContentLength == 0 && len(r.TransferEncoding) == 0 && !isEmptySHA256(values[0]):
-		return nil, contentMismatch()
+		return nil, contentMismatch(values[0], emptySHA256)
 	}
 	id.Payload, id.ContentSHA256 = p, values[0]
 	return id, nil

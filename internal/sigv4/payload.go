@@ -27,6 +27,8 @@ const (
 	streamingSigned          = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 	streamingSignedTrailer   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 	streamingUnsignedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+	streamingV4A             = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"
+	streamingV4ATrailer      = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER"
 
 	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
@@ -64,9 +66,11 @@ func parsePayload(value string) (Payload, *Error) {
 		return PayloadSignedTrailer, nil
 	case streamingUnsignedTrailer:
 		return PayloadUnsignedTrailer, nil
+	case streamingV4A, streamingV4ATrailer:
+		return 0, unsupported(hintV4A)
 	}
 	if _, err := hex.DecodeString(value); err != nil || len(value) != len(emptySHA256) {
-		return 0, bad(CodeInvalidArgument, messageContentSHA256Format)
+		return 0, invalidArgument(messageContentSHA256Format, "x-amz-content-sha256", value)
 	}
 	return PayloadSHA256, nil
 }

@@ -147,9 +147,10 @@ func (c *claim) parsePresigned(a *queryAuth) *Error {
 	case a.badEscape:
 		return badEscape()
 	case algorithm == algorithmV4A:
-		return bad(CodeInvalidRequest, messageUnsupportedV4A)
+		return c.malformed(`X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`)
 	case algorithm != "" && algorithm != algorithmV4:
-		return c.malformed("X-Amz-Algorithm only supports AWS4-HMAC-SHA256.")
+		return c.malformed(`X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"`).
+			with(hint, "Here it is AWS4-HMAC-SHA256 alone.")
 	}
 	for _, p := range [...]struct {
 		name  string
@@ -163,24 +164,26 @@ func (c *claim) parsePresigned(a *queryAuth) *Error {
 		{paramSignature, a.signature},
 	} {
 		if p.value.string == "" {
-			return c.malformed("Query-string authentication version 4 requires the query parameter " + p.name + ".")
+			return c.malformed(messageQueryIncomplete).with(hint, p.name+" is missing.")
 		}
 	}
 	var ok bool
 	if c.time, ok = parseTimestamp(a.date.string); !ok {
-		return c.malformed("X-Amz-Date must have the form yyyyMMdd'T'HHmmss'Z'.")
+		return c.malformed(`X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`)
 	}
 	c.timestamp = a.date.string
 	digits, negative := strings.CutPrefix(expires, "-")
 	if !isDigits(digits, len(digits)) || digits == "" {
-		return c.malformed("X-Amz-Expires should be a number.")
+		return c.malformed("X-Amz-Expires should be a number")
 	}
 	seconds, err := strconv.ParseInt(digits, 10, 64)
 	switch {
-	case negative || err == nil && seconds == 0:
-		return c.malformed("X-Amz-Expires must be greater than zero.")
+	case negative:
+		return c.malformed("X-Amz-Expires must be non-negative")
+	case err == nil && seconds == 0:
+		return c.malformed("X-Amz-Expires must be greater than zero")
 	case err != nil || seconds > int64(maxExpires/time.Second):
-		return c.malformed("X-Amz-Expires must be at most a week (604800 seconds).")
+		return c.malformed("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
 	}
 	c.expires = time.Duration(seconds) * time.Second
 	c.credential = a.credential.string

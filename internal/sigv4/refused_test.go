@@ -101,12 +101,12 @@ var refusals = []refusal{
 	{name: "query separator encoded", before: func(d *draft) { d.query = "a=1&b=2" }, after: replace("&", "%26"), code: sigv4.CodeSignatureDoesNotMatch},
 	{name: "query with a broken escape", after: replace(" HTTP/1.1", "?a=%zz HTTP/1.1"), code: sigv4.CodeInvalidURI},
 	{name: "Range changed", after: replace("bytes=0-65535", "bytes=0-65536"), code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "signed Range removed", after: drop("range"), code: sigv4.CodeSignatureDoesNotMatch, in: "'range'"},
+	{name: "signed Range removed", after: drop("range"), code: sigv4.CodeSignatureDoesNotMatch, in: `"range"`},
 	{name: "second Range added", after: add("range: bytes=1-2"), code: sigv4.CodeSignatureDoesNotMatch},
 	{name: "signed header changed", before: func(d *draft) { d.headers = [][2]string{{"if-none-match", "*"}} }, after: replace("if-none-match: *", "if-none-match: \"x\""), code: sigv4.CodeSignatureDoesNotMatch},
 	{name: "content length changed", base: putDraft, before: func(d *draft) { d.headers = [][2]string{{"content-length", "22"}} }, after: replace("content-length: 22", "content-length: 21"), parts: func([]string) []string { return nil }, code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "unsigned x-amz header added", after: add("x-amz-acl: public-read"), code: sigv4.CodeAccessDenied, in: "'x-amz-acl'"},
-	{name: "unsigned x-amz-meta header added", after: add("X-Amz-Meta-Owner: eve"), code: sigv4.CodeAccessDenied, in: "'x-amz-meta-owner'"},
+	{name: "unsigned x-amz header added", after: add("x-amz-acl: public-read"), code: sigv4.CodeAccessDenied, in: "x-amz-acl"},
+	{name: "unsigned x-amz-meta header added", after: add("X-Amz-Meta-Owner: eve"), code: sigv4.CodeAccessDenied, in: "x-amz-meta-owner"},
 	{name: "copy source added", before: func(d *draft) { d.method = "PUT" }, after: add("x-amz-copy-source: /secret/key"), code: sigv4.CodeAccessDenied},
 	{name: "x-amz header left unsigned by the client itself", before: func(d *draft) {
 		d.headers = [][2]string{{"x-amz-request-payer", "requester"}}
@@ -133,9 +133,9 @@ var refusals = []refusal{
 	{name: "a date with a fraction", after: replace("x-amz-date: 20130524T000000Z", "x-amz-date: 20130524T000000.5Z"), code: sigv4.CodeAccessDenied},
 
 	// Scope.
-	{name: "wrong region", before: func(d *draft) { d.region = "eu-west-1" }, region: exampleRegion, code: sigv4.CodeHeaderMalformed, in: "expecting 'us-east-1'"},
+	{name: "wrong region", before: func(d *draft) { d.region = "eu-west-1" }, region: exampleRegion, code: sigv4.CodeHeaderMalformed, in: `expecting "us-east-1"`},
 	{name: "region swapped in the credential", after: replace("/us-east-1/", "/us-west-2/"), code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "wrong service", before: func(d *draft) { d.service = "sts" }, code: sigv4.CodeHeaderMalformed, in: "'s3'"},
+	{name: "wrong service", before: func(d *draft) { d.service = "sts" }, code: sigv4.CodeHeaderMalformed, in: `"sts". This endpoint belongs to "s3"`},
 	{name: "wrong terminator", before: func(d *draft) { d.term = "aws4_requests" }, code: sigv4.CodeHeaderMalformed},
 	{name: "empty region", before: func(d *draft) { d.region = "" }, code: sigv4.CodeHeaderMalformed},
 	{name: "credential without an access key", before: func(d *draft) { d.accessKey = "" }, code: sigv4.CodeHeaderMalformed},
@@ -144,18 +144,22 @@ var refusals = []refusal{
 
 	// Authorization header of other shapes.
 	{name: "empty authorization", after: authorization(""), code: sigv4.CodeInvalidArgument},
-	{name: "algorithm alone", after: authorization("AWS4-HMAC-SHA256"), code: sigv4.CodeHeaderMalformed},
+	{name: "algorithm alone", after: authorization("AWS4-HMAC-SHA256"), code: sigv4.CodeInvalidArgument, in: "(space) required"},
 	{name: "another hash", after: authorization("AWS4-HMAC-SHA512 " + goodCredential + ", " + goodSigned + ", " + someSignature), code: sigv4.CodeInvalidArgument},
 	{name: "basic authentication", after: authorization("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), code: sigv4.CodeInvalidArgument},
 	{name: "a bearer token", after: authorization("Bearer abc"), code: sigv4.CodeInvalidArgument},
 	{name: "signature version 2", after: authorization("AWS AKIAIOSFODNN7EXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg="), code: sigv4.CodeInvalidRequest, in: "Version 2"},
 	{name: "signature version 4A", after: authorization("AWS4-ECDSA-P256-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/s3/aws4_request, " + goodSigned + ", Signature=3045"), code: sigv4.CodeInvalidRequest, in: "4A"},
-	{name: "credential twice", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodCredential + ", " + goodSigned + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "Credential twice"},
-	{name: "signed headers twice", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned + ", " + goodSigned + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "SignedHeaders twice"},
-	{name: "signature twice", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned + ", " + someSignature + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "Signature twice"},
-	{name: "no signed headers", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "missing SignedHeaders"},
-	{name: "no signature", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned), code: sigv4.CodeHeaderMalformed, in: "missing Signature"},
-	{name: "no credential", after: authorization("AWS4-HMAC-SHA256 " + goodSigned + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "missing Credential"},
+	{name: "credential twice", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodCredential + ", " + goodSigned + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "three components"},
+	{name: "signed headers twice", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned + ", " + goodSigned + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "three components"},
+	{name: "signature twice", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned + ", " + someSignature + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "three components"},
+	{name: "no signed headers", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "three components"},
+	{name: "something else for signed headers", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", signed=host, " + someSignature), code: sigv4.CodeHeaderMalformed, in: "missing SignedHeaders"},
+	{name: "no signature", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned), code: sigv4.CodeHeaderMalformed, in: "three components"},
+	{name: "a credential for the signature", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodCredential + ", " + goodSigned), code: sigv4.CodeHeaderMalformed, in: "missing Signature"},
+	{name: "a component without a value", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", SignedHeaders, " + someSignature), code: sigv4.CodeHeaderMalformed, in: `component "SignedHeaders" is malformed`},
+	{name: "no credential", after: authorization("AWS4-HMAC-SHA256 " + goodSigned + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "three components"},
+	{name: "something else for the credential", after: authorization("AWS4-HMAC-SHA256 cred=x, " + goodSigned + ", " + someSignature), code: sigv4.CodeHeaderMalformed, in: "missing Credential"},
 	{name: "an empty part", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", SignedHeaders=, " + someSignature), code: sigv4.CodeHeaderMalformed},
 	{name: "an unknown part", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned + ", Extra=1, " + someSignature), code: sigv4.CodeHeaderMalformed},
 	{name: "signed headers out of order", before: func(d *draft) { d.signed = []string{"range", "host", "x-amz-content-sha256", "x-amz-date"} }, code: sigv4.CodeHeaderMalformed, in: "ascending"},
@@ -167,7 +171,7 @@ var refusals = []refusal{
 			d.headers = append(d.headers, [2]string{fmt.Sprintf("a%04d", i), "x"})
 		}
 	}, code: sigv4.CodeHeaderMalformed, in: "too many"},
-	{name: "a signed header that is not there", after: replace("SignedHeaders=host;", "SignedHeaders=host;if-match;"), code: sigv4.CodeSignatureDoesNotMatch, in: "'if-match'"},
+	{name: "a signed header that is not there", after: replace("SignedHeaders=host;", "SignedHeaders=host;if-match;"), code: sigv4.CodeSignatureDoesNotMatch, in: `"if-match"`},
 	{name: "a signature in upper case", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned + ", Signature=" + strings.ToUpper(someSignature[10:])), code: sigv4.CodeHeaderMalformed},
 	{name: "a short signature", after: authorization("AWS4-HMAC-SHA256 " + goodCredential + ", " + goodSigned + ", Signature=f0e8"), code: sigv4.CodeHeaderMalformed},
 	{name: "an endless authorization", after: authorization("AWS4-HMAC-SHA256 " + strings.Repeat("a=b,", 5000)), code: sigv4.CodeHeaderMalformed, in: "too long"},
@@ -192,8 +196,8 @@ var refusals = []refusal{
 	{name: "presigned with its expiry raised", base: presignedDraft, after: replace("X-Amz-Expires=600", "X-Amz-Expires=6000"), code: sigv4.CodeSignatureDoesNotMatch},
 	{name: "presigned for more than seven days", base: presignedDraft, before: func(d *draft) { d.expires = "604801" }, code: sigv4.CodeQueryMalformed, in: "604800"},
 	{name: "presigned for longer than numbers reach", base: presignedDraft, before: func(d *draft) { d.expires = "99999999999999999999" }, code: sigv4.CodeQueryMalformed},
-	{name: "presigned with a negative expiry", base: presignedDraft, before: func(d *draft) { d.expires = "-1" }, code: sigv4.CodeQueryMalformed, in: "greater than zero"},
-	{name: "presigned with expiry zero", base: presignedDraft, before: func(d *draft) { d.expires = "0" }, code: sigv4.CodeQueryMalformed},
+	{name: "presigned with a negative expiry", base: presignedDraft, before: func(d *draft) { d.expires = "-1" }, code: sigv4.CodeQueryMalformed, in: "non-negative"},
+	{name: "presigned with expiry zero", base: presignedDraft, before: func(d *draft) { d.expires = "0" }, code: sigv4.CodeQueryMalformed, in: "greater than zero"},
 	{name: "presigned with an expiry in words", base: presignedDraft, before: func(d *draft) { d.expires = "ten" }, code: sigv4.CodeQueryMalformed, in: "number"},
 	{name: "presigned with an expiry in hexadecimal", base: presignedDraft, before: func(d *draft) { d.expires = "0x10" }, code: sigv4.CodeQueryMalformed, in: "number"},
 	{name: "presigned GET used to PUT", base: presignedDraft, after: replace("GET ", "PUT "), code: sigv4.CodeSignatureDoesNotMatch},
@@ -209,7 +213,7 @@ var refusals = []refusal{
 	{name: "presigned with two signatures", base: presignedDraft, after: replace(" HTTP", "&X-Amz-Signature="+someSignature[10:]+" HTTP"), code: sigv4.CodeQueryMalformed, in: "more than once"},
 	{name: "presigned with a second signature whose name is escaped", base: presignedDraft, after: replace(" HTTP", "&X-Amz-%53ignature="+someSignature[10:]+" HTTP"), code: sigv4.CodeQueryMalformed, in: "more than once"},
 	{name: "presigned in lower case", base: presignedDraft, after: replace("X-Amz-Signature", "x-amz-signature"), code: sigv4.CodeQueryMalformed, in: "wrong case"},
-	{name: "presigned with version 4A", base: presignedDraft, before: func(d *draft) { d.algorithm = "AWS4-ECDSA-P256-SHA256" }, code: sigv4.CodeInvalidRequest, in: "4A"},
+	{name: "presigned with version 4A", base: presignedDraft, before: func(d *draft) { d.algorithm = "AWS4-ECDSA-P256-SHA256" }, code: sigv4.CodeQueryMalformed, in: "AWS4-HMAC-SHA256"},
 	{name: "presigned with another algorithm", base: presignedDraft, before: func(d *draft) { d.algorithm = "AWS4-HMAC-MD5" }, code: sigv4.CodeQueryMalformed},
 	{name: "presigned with a date that is none", base: presignedDraft, after: replace("X-Amz-Date=20130524T000000Z", "X-Amz-Date=20130524"), code: sigv4.CodeQueryMalformed, in: "X-Amz-Date"},
 	{name: "presigned with an x-amz header added", base: presignedDraft, after: add("x-amz-server-side-encryption-customer-algorithm: AES256"), code: sigv4.CodeAccessDenied},
@@ -225,7 +229,8 @@ var refusals = []refusal{
 	{name: "no payload hash", before: func(d *draft) { d.payload = "-" }, code: sigv4.CodeInvalidRequest, in: "x-amz-content-sha256"},
 	{name: "a payload hash that is none", before: func(d *draft) { d.payload = "abc" }, code: sigv4.CodeInvalidArgument},
 	{name: "a payload hash of other letters", before: func(d *draft) { d.payload = strings.Repeat("g", 64) }, code: sigv4.CodeInvalidArgument},
-	{name: "streaming with 4A", before: func(d *draft) { d.payload = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" }, code: sigv4.CodeInvalidArgument},
+	{name: "streaming with 4A", before: func(d *draft) { d.payload = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" }, code: sigv4.CodeInvalidRequest, in: "4A"},
+	{name: "streaming with 4A and trailers", before: func(d *draft) { d.payload = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" }, code: sigv4.CodeInvalidRequest, in: "4A"},
 	{name: "an event stream", before: func(d *draft) { d.payload = "STREAMING-AWS4-HMAC-SHA256-EVENTS" }, code: sigv4.CodeInvalidArgument},
 	{name: "no body where one was hashed", base: putDraft, before: func(d *draft) { d.body = "" }, code: sigv4.CodeContentSHA256Mismatch},
 
@@ -241,29 +246,33 @@ var refusals = []refusal{
 	{name: "chunk changed", base: signedChunks, parts: edit(1, replace("bbb", "bab")), code: sigv4.CodeSignatureDoesNotMatch, in: "chunk"},
 	{name: "last chunk changed", base: signedChunks, parts: edit(2, replace("ccc", "cac")), code: sigv4.CodeSignatureDoesNotMatch},
 	{name: "chunks reordered", base: signedChunks, parts: func(p []string) []string { p[0], p[1] = p[1], p[0]; return p }, code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "chunk dropped", base: signedChunks, parts: func(p []string) []string { return slices.Delete(p, 1, 2) }, code: sigv4.CodeIncompleteBody},
-	{name: "small chunk dropped", base: signedChunks, before: func(d *draft) { d.chunks = []string{"one", "two", "three"} }, parts: func(p []string) []string { return slices.Delete(p, 1, 2) }, code: sigv4.CodeSignatureDoesNotMatch},
+	{name: "chunk dropped", base: signedChunks, parts: func(p []string) []string { return slices.Delete(p, 1, 2) }, code: sigv4.CodeSignatureDoesNotMatch},
+	{name: "small chunk dropped", base: signedChunks, before: func(d *draft) { d.chunks = []string{strings.Repeat("1", 8192), strings.Repeat("2", 8192), "three"} }, parts: func(p []string) []string { return slices.Delete(p, 1, 2) }, code: sigv4.CodeSignatureDoesNotMatch},
 	{name: "last chunk dropped", base: signedChunks, parts: func(p []string) []string { return slices.Delete(p, 2, 3) }, code: sigv4.CodeIncompleteBody},
 	{name: "chunk sent twice", base: signedChunks, parts: func(p []string) []string { return slices.Insert(p, 1, p[0]) }, code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "last chunk sent twice", base: signedChunks, parts: func(p []string) []string { return slices.Insert(p, 3, p[2]) }, code: sigv4.CodeIncompleteBody},
+	{name: "last chunk sent twice", base: signedChunks, parts: func(p []string) []string { return slices.Insert(p, 3, p[2]) }, code: sigv4.CodeInvalidChunkSize},
 	{name: "body cut inside a chunk", base: signedChunks, parts: func(p []string) []string { return []string{p[0], p[1][:200]} }, code: sigv4.CodeIncompleteBody},
 	{name: "body cut before the final chunk", base: signedChunks, parts: func(p []string) []string { return p[:3] }, code: sigv4.CodeIncompleteBody},
 	{name: "body cut inside the final chunk", base: signedChunks, parts: func(p []string) []string { return []string{p[0], p[1], p[2], p[3][:20]} }, code: sigv4.CodeIncompleteBody},
 	{name: "final line end missing", base: signedChunks, parts: func(p []string) []string { return p[:4] }, code: sigv4.CodeIncompleteBody},
 	{name: "final chunk forged", base: signedChunks, parts: edit(3, func(string) string { return "0;chunk-signature=" + someSignature[10:] + "\r\n" }), code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "chunks without signatures", base: signedChunks, parts: stripSignatures, code: sigv4.CodeInvalidRequest},
-	{name: "chunk size changed", base: signedChunks, parts: edit(0, replace("bb8;", "bb7;")), code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "chunk size huge", base: signedChunks, parts: edit(0, replace("bb8;", "fffffffffffffff;")), code: sigv4.CodeInvalidRequest},
-	{name: "chunk size negative", base: signedChunks, parts: edit(0, replace("bb8;", "-1;")), code: sigv4.CodeInvalidRequest},
-	{name: "bytes after the final chunk", base: signedChunks, parts: func(p []string) []string { return append(p, "more") }, code: sigv4.CodeInvalidRequest},
+	{name: "chunks without signatures", base: signedChunks, parts: stripSignatures, code: sigv4.CodeIncompleteBody},
+	{name: "chunk size changed", base: signedChunks, parts: edit(0, replace("2328;", "2327;")), code: sigv4.CodeSignatureDoesNotMatch},
+	{name: "chunk size huge", base: signedChunks, parts: edit(0, replace("2328;", "fffffffffffffff;")), code: sigv4.CodeIncompleteBody},
+	{name: "chunk size negative", base: signedChunks, parts: edit(0, replace("2328;", "-1;")), code: sigv4.CodeIncompleteBody},
+	{name: "bytes after the final chunk", base: signedChunks, parts: func(p []string) []string { return append(p, "more") }, code: sigv4.CodeIncompleteBody},
 	{name: "trailer where none is announced", base: signedChunks, parts: edit(4, func(string) string { return "x-amz-checksum-crc32:AAAAAA==\r\n\r\n" }), code: sigv4.CodeMalformedTrailer},
-	{name: "decoded length changed on the way", base: signedChunks, after: replace("content-length: 8100", "content-length: 8000"), code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "decoded length too small", base: signedChunks, before: func(d *draft) { d.decoded = "8099" }, code: sigv4.CodeIncompleteBody},
-	{name: "decoded length too large", base: signedChunks, before: func(d *draft) { d.decoded = "8101" }, code: sigv4.CodeIncompleteBody},
+	{name: "decoded length changed on the way", base: signedChunks, after: replace("content-length: 19100", "content-length: 19000"), code: sigv4.CodeSignatureDoesNotMatch},
+	{name: "decoded length too small", base: signedChunks, before: func(d *draft) { d.decoded = "19099" }, code: sigv4.CodeIncompleteBody},
+	{name: "decoded length too large", base: signedChunks, before: func(d *draft) { d.decoded = "19101" }, code: sigv4.CodeIncompleteBody},
 	{name: "decoded length beyond the body", base: signedChunks, before: func(d *draft) { d.decoded = "800000" }, code: sigv4.CodeIncompleteBody},
-	{name: "decoded length negative", base: signedChunks, before: func(d *draft) { d.decoded = "-8100" }, code: sigv4.CodeInvalidArgument},
-	{name: "decoded length with a sign", base: signedChunks, before: func(d *draft) { d.decoded = "+8100" }, code: sigv4.CodeInvalidArgument},
-	{name: "decoded length beyond numbers", base: signedChunks, before: func(d *draft) { d.decoded = "99999999999999999999" }, code: sigv4.CodeInvalidArgument},
+	{name: "decoded length negative", base: signedChunks, before: func(d *draft) { d.decoded = "-19100" }, code: sigv4.CodeMissingContentLength},
+	{name: "decoded length with a sign", base: signedChunks, before: func(d *draft) { d.decoded = "+19100" }, code: sigv4.CodeMissingContentLength},
+	{name: "decoded length beyond numbers", base: signedChunks, before: func(d *draft) { d.decoded = "99999999999999999999" }, code: sigv4.CodeMissingContentLength},
+	{name: "a small chunk before the last", base: signedChunks, before: func(d *draft) { d.chunks = []string{"small", "last"} }, code: sigv4.CodeInvalidChunkSize, in: "BadChunkSize 5"},
+	{name: "a wrong size that says why the body is short", base: unsignedTrailer, before: func(d *draft) { d.decoded = "800000" }, parts: func([]string) []string { return []string{"A\r\n"} }, code: sigv4.CodeIncompleteBody, in: "terminated"},
+	{name: "a decoded length beyond the body", base: unsignedTrailer, before: func(d *draft) { d.decoded = "800000" }, code: sigv4.CodeIncompleteBody, in: "did not provide the number"},
+	{name: "a trailer that cannot be announced", base: unsignedTrailer, before: func(d *draft) { d.trailers = [][2]string{{"content-length", "1"}} }, code: sigv4.CodeInvalidRequest, in: "x-amz-trailer header is not supported"},
 	{name: "chunks signed from another request's seed", base: signedChunks, parts: func([]string) []string {
 		d := signedChunks()
 		d.path = "/lake/other"
@@ -277,23 +286,23 @@ var refusals = []refusal{
 	{name: "signed trailer changed", base: signedTrailer, parts: edit(4, func(s string) string {
 		return strings.Replace(s, crc32Of(chunkText()), crc32Of("other"), 1)
 	}), code: sigv4.CodeSignatureDoesNotMatch, in: "trailing"},
-	{name: "signed trailer dropped", base: signedTrailer, parts: edit(4, func(s string) string { return s[strings.Index(s, "\n")+1:] }), code: sigv4.CodeSignatureDoesNotMatch},
+	{name: "signed trailer dropped", base: signedTrailer, parts: edit(4, func(s string) string { return s[strings.Index(s, "\n")+1:] }), code: sigv4.CodeMalformedTrailer},
 	{name: "trailer signature dropped", base: signedTrailer, parts: edit(4, func(s string) string { return s[:strings.Index(s, "\n")+1] + "\r\n" }), code: sigv4.CodeIncompleteBody},
 	{name: "trailer signature forged", base: signedTrailer, parts: edit(4, func(s string) string {
 		return s[:strings.Index(s, "\n")+1] + "x-amz-trailer-signature:" + someSignature[10:] + "\r\n\r\n"
 	}), code: sigv4.CodeSignatureDoesNotMatch},
 	{name: "trailer added after the signature", base: signedTrailer, parts: edit(4, replace("\r\n\r\n", "\r\nx-amz-checksum-sha1:AAAA\r\n\r\n")), code: sigv4.CodeMalformedTrailer},
 	{name: "signed trailer with a wrong checksum", base: signedTrailer, before: func(d *draft) { d.trailers[0][1] = crc32Of("other") }, code: sigv4.CodeBadDigest},
-	{name: "signed trailers without x-amz-trailer", base: signedTrailer, before: func(d *draft) { d.trailers = nil }, code: sigv4.CodeInvalidRequest, in: "x-amz-trailer"},
+	{name: "signed trailers without x-amz-trailer", base: signedTrailer, before: func(d *draft) { d.trailers = nil }, code: sigv4.CodeMalformedTrailer, in: "x-amz-trailer"},
 	{name: "trailer announcement changed", base: signedTrailer, after: replace("x-amz-trailer: x-amz-checksum-crc32", "x-amz-trailer: x-amz-checksum-crc32c"), code: sigv4.CodeSignatureDoesNotMatch},
-	{name: "unsigned trailer changed", base: unsignedTrailer, parts: edit(4, func(string) string { return "x-amz-checksum-crc32:" + crc32Of("other") + "\r\n\r\n" }), code: sigv4.CodeBadDigest},
+	{name: "unsigned trailer changed", base: unsignedTrailer, parts: edit(4, func(string) string { return "x-amz-checksum-crc32:" + crc32Of("other") + "\r\n\r\n" }), code: sigv4.CodeBadDigest, in: "The CRC32 you specified"},
 	{name: "chunk changed under an unsigned trailer", base: unsignedTrailer, parts: edit(1, replace("bbb", "bab")), code: sigv4.CodeBadDigest},
 	{name: "unsigned trailer dropped", base: unsignedTrailer, parts: edit(4, func(string) string { return "\r\n" }), code: sigv4.CodeMalformedTrailer},
 	{name: "unsigned trailer twice", base: unsignedTrailer, parts: edit(4, func(s string) string { return strings.Repeat(strings.TrimSuffix(s, "\r\n"), 2) + "\r\n" }), code: sigv4.CodeMalformedTrailer},
 	{name: "unsigned trailer renamed", base: unsignedTrailer, parts: edit(4, replace("crc32:", "crc32c:")), code: sigv4.CodeMalformedTrailer},
-	{name: "unsigned trailer of no checksum's form", base: unsignedTrailer, parts: edit(4, func(string) string { return "x-amz-checksum-crc32:!!!\r\n\r\n" }), code: sigv4.CodeMalformedTrailer},
+	{name: "unsigned trailer of no checksum's form", base: unsignedTrailer, parts: edit(4, func(string) string { return "x-amz-checksum-crc32:!!!\r\n\r\n" }), code: sigv4.CodeInvalidRequest, in: "x-amz-checksum-crc32 trailing header"},
 	{name: "unsigned trailers without an end", base: unsignedTrailer, parts: edit(4, func(s string) string { return strings.TrimSuffix(s, "\r\n") }), code: sigv4.CodeIncompleteBody},
-	{name: "chunk signature in an unsigned body", base: unsignedTrailer, parts: edit(0, replace("bb8", "bb8;chunk-signature="+someSignature[10:])), code: sigv4.CodeInvalidRequest},
+	{name: "chunk signature in an unsigned body", base: unsignedTrailer, parts: edit(0, replace("2328", "2328;chunk-signature="+someSignature[10:])), code: sigv4.CodeIncompleteBody},
 	{name: "trailers of endless length", base: unsignedTrailer, parts: edit(4, func(s string) string { return strings.Repeat("x-amz-checksum-crc32:AAAAAA==\r\n", 1000) + s }), code: sigv4.CodeMalformedTrailer},
 }
 
@@ -339,8 +348,8 @@ func TestRefused(t *testing.T) {
 			if !ok {
 				t.Fatalf("got %v, want code %s", err, tt.code)
 			}
-			if e.Code != tt.code || !strings.Contains(e.Message, tt.in) {
-				t.Errorf("got %v, want code %s and %q", e, tt.code, tt.in)
+			if e.Code != tt.code || !strings.Contains(fmt.Sprint(e.Message, e.Details), tt.in) {
+				t.Errorf("got %v %v, want code %s and %q", e, e.Details, tt.code, tt.in)
 			}
 			if e.Status < 400 || e.Status > 499 {
 				t.Errorf("status is %d", e.Status)
@@ -415,7 +424,16 @@ func readAll(v *sigv4.Verifier, r *http.Request) (int, error) {
 // checkLeak demands that nothing secret can be read from an error in any form.
 func checkLeak(t *testing.T, err error) {
 	t.Helper()
-	for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+	texts := []string{err.Error(), fmt.Sprintf("%+v", err)}
+	if e, ok := errors.AsType[*sigv4.Error](err); ok {
+		bare := *e
+		bare.Details = slices.DeleteFunc(slices.Clone(e.Details), func(d sigv4.Detail) bool {
+			// Hashes of what the client itself sent.
+			return d.Name == "ClientComputedContentSHA256" || d.Name == "S3ComputedContentSHA256"
+		})
+		texts = append(texts, fmt.Sprintf("%#v", &bare))
+	}
+	for _, text := range texts {
 		if strings.Contains(text, exampleSecret) || strings.Contains(text, "another-secret") {
 			t.Errorf("the secret is in %q", text)
 		}

@@ -132,7 +132,7 @@ func (v *Verifier) verify(r *http.Request) (*Identity, *Error) {
 	}
 	if payload == PayloadSHA256 && r.ContentLength == 0 && len(r.TransferEncoding) == 0 &&
 		!isEmptySHA256(c.contentSHA256) {
-		return nil, contentMismatch()
+		return nil, contentMismatch(c.contentSHA256, emptySHA256)
 	}
 	return &Identity{
 		AccessKey:     c.accessKey,
@@ -176,9 +176,10 @@ func (v *Verifier) checkSignature(r *http.Request, c *claim, rawPath, rawQuery s
 	match := subtle.ConstantTimeCompare(s.buf[end:], []byte(c.signature)) == 1
 	switch {
 	case !ok:
-		return nil, denied(CodeInvalidAccessKeyID, "The access key ID you provided does not exist in our records.")
+		return nil, denied(CodeInvalidAccessKeyID, "The AWS Access Key Id you provided does not exist in our records.").
+			with("AWSAccessKeyId", printable(c.accessKey))
 	case !match:
-		return nil, denied(CodeSignatureDoesNotMatch, messageSignatureMismatch)
+		return nil, signatureMismatch(c.accessKey)
 	}
 	if !cached {
 		v.keys.add(key)
@@ -192,13 +193,13 @@ func (c *claim) parse(r *http.Request, rawQuery string) *Error {
 	authorization := r.Header["Authorization"]
 	switch {
 	case query.token || len(r.Header["X-Amz-Security-Token"]) > 0:
-		return denied(CodeInvalidToken, messageSessionToken)
+		return bad(CodeInvalidToken, messageToken).with(hint, hintSessionToken)
 	case len(authorization) > 1 || len(authorization) == 1 && (query.any || query.v2):
-		return bad(CodeInvalidArgument, messageSeveralMechanisms)
+		return invalidArgument("Only one auth mechanism allowed", "Authorization", "").with(hint, hintSeveral)
 	case query.v2:
-		return bad(CodeInvalidRequest, messageUnsupportedV2)
+		return unsupported(hintV2)
 	case len(authorization) == 0 && !query.any:
-		return denied(CodeAccessDenied, messageAnonymous)
+		return denied(CodeAccessDenied, messageAnonymous).with(hint, hintAnonymous)
 	}
 	values := r.Header["X-Amz-Content-Sha256"]
 	if len(values) > 1 {
@@ -226,12 +227,12 @@ func (c *claim) parse(r *http.Request, rawQuery string) *Error {
 			return err
 		}
 		if len(values) == 0 {
-			return bad(CodeInvalidRequest, "Missing required header for this request: x-amz-content-sha256.")
+			return bad(CodeInvalidRequest, "Missing required header for this request: x-amz-content-sha256")
 		}
 		c.contentSHA256 = values[0]
 	}
 	if !isLowerHex256(c.signature) {
-		return c.malformed("The signature must be 64 lower-case hexadecimal digits.")
+		return c.malformed("Signature must be 64 lower-case hexadecimal digits.")
 	}
 	return nil
 }
