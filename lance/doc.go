@@ -1,0 +1,17 @@
+// Package lance is the root of a reader for Lance, the columnar format of LanceDB tables, in pure Go. It holds no code; the
+// parts are:
+//
+//	storage   opens and lists objects: the interface that everything below reads through
+//	pb        the protobuf messages of files and tables
+//	schema    field trees and their Arrow types
+//	file      files of versions 2.0, 2.1 and 2.2 to Arrow record batches
+//	dataset   versions, fragments, deletions: scans and takes of a table's rows
+//
+// and next to them the indexes of tables and the objects of their write-ahead log. Arrows point down that list: file knows
+// storage, pb and schema, dataset knows file. Nothing here knows HTTP, S3 or a cache.
+//
+// What is read has been compared bit by bit with what LanceDB 0.39 reads from the same tables, over all types, nesting,
+// versions and encodings that it writes by default and most that it can be told to write. Known and refused by name are packed
+// structs, blob columns, fixed-size lists of structs, structs without fields, the sparse layout of version 2.3, files in
+// other base paths, and overlays.
+package lance
