@@ -89,7 +89,7 @@ func TestDamagedIndexesAreErrors(t *testing.T) {
 	for _, table := range []string{"positions", "positions20"} {
 		for _, name := range recordedParts {
 			size := len(recordedFiles(t, table)[name])
-			for at := 0; at < size; at += 1 + size/150 {
+			for at := 0; at < size; at += 1 + size/60 {
 				files := recordedFiles(t, table)
 				files[name][at] ^= byte(1 + at%255)
 				tryIndex(t, files, int64(at%2)-1)
