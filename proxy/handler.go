@@ -85,7 +85,13 @@ func New(objects *object.Service, o Options) *Handler {
 }
 
 // ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.router.ServeHTTP(w, r) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		h.serve(w, r) // where every route leads: hits are spared the search
+		return
+	}
+	h.router.ServeHTTP(w, r)
+}
 
 const requestIDHeader = "x-amz-request-id"
 
@@ -93,11 +99,12 @@ var bypassed = []string{string(object.Bypass)}
 
 // serve answers one request.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
-	cw := &countingWriter{ResponseWriter: w}
-	w.Header()[requestIDHeader] = []string{h.requestID()}
-	done := h.metrics.begin()
-	defer func() { done(r.Method, cw.status, cw.bytes, time.Since(start)) }()
+	q := &call{start: time.Now(), writer: countingWriter{ResponseWriter: w}}
+	q.values = q.array[:0]
+	cw := &q.writer
+	q.set(w.Header(), requestIDHeader, h.requestID())
+	h.metrics.begin()
+	defer func() { h.metrics.end(r.Method, cw.status, cw.bytes, time.Since(q.start)) }()
 
 	t, err := parseTarget(r, h.domains)
 	if err != nil {
@@ -108,7 +115,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 		h.fail(cw, r, failure(http.StatusBadRequest, code, err.Error()))
 		return
 	}
-	q := &call{target: t, start: start}
+	q.target = t
 	if q.identity, err = h.authenticate(r); err != nil {
 		h.metrics.refused.Inc()
 		h.failWith(cw, r, err)
@@ -126,6 +133,29 @@ type call struct {
 	target
 	identity *sigv4.Identity
 	start    time.Time
+	writer   countingWriter
+
+	// Values of the answer's headers: one array for all of them, here, so that a hit
+	// allocates none of its own.
+	values []string
+	array  [16]string
+}
+
+// set sets a header of the answer, or adds to it if it is there.
+func (q *call) set(header http.Header, name, value string) {
+	if have := header[name]; have != nil {
+		header[name] = append(have, value)
+		return
+	}
+	q.values = append(q.values, value)
+	at := len(q.values) - 1
+	header[name] = q.values[at : at+1 : at+1]
+}
+
+// replace sets a header of the answer, whatever was there.
+func (q *call) replace(header http.Header, name, value string) {
+	delete(header, name)
+	q.set(header, name, value)
 }
 
 // route sends an authenticated request to its handler, which authorizes it.

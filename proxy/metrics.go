@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,6 +18,15 @@ type metrics struct {
 	refused    prometheus.Counter
 	aborted    prometheus.Counter
 	localLists prometheus.Counter
+
+	byMethod [len(methods)]methodMetrics // looked up once, not per request
+}
+
+// methodMetrics are the children of one method. Those of codes that are no status class
+// an answer can have are nil.
+type methodMetrics struct {
+	duration prometheus.Observer
+	codes    [6]prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -37,10 +47,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		aborted:    prometheus.NewCounter(opts("aborted_total", "Answers broken off because their body could not be completed.")),
 		localLists: prometheus.NewCounter(opts("local_lists_total", "Listings answered from the inventory of a published generation.")),
 	}
-	for _, method := range methods {
-		m.duration.WithLabelValues(method)
+	for i, method := range methods {
+		m.byMethod[i].duration = m.duration.WithLabelValues(method)
 		for code := 2; code <= 5; code++ {
-			m.requests.WithLabelValues(method, strconv.Itoa(code)+"xx")
+			m.byMethod[i].codes[code] = m.requests.WithLabelValues(method, strconv.Itoa(code)+"xx")
 		}
 	}
 	if r != nil {
@@ -50,20 +60,27 @@ func newMetrics(r prometheus.Registerer) *metrics {
 }
 
 // methods are the label's values; any other is counted as "other".
-var methods = []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, "other"}
+var methods = [...]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, "other"}
 
-// begin counts a request in; the returned function counts it out.
-func (m *metrics) begin() func(method string, status int, bytes int64, elapsed time.Duration) {
-	m.inFlight.Inc()
-	return func(method string, status int, bytes int64, elapsed time.Duration) {
-		switch method {
-		case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete:
-		default:
-			method = "other"
-		}
-		m.inFlight.Dec()
-		m.sent.Add(float64(bytes))
-		m.duration.WithLabelValues(method).Observe(elapsed.Seconds())
-		m.requests.WithLabelValues(method, strconv.Itoa(status/100)+"xx").Inc()
+// other is the position of "other" in methods.
+const other = len(methods) - 1
+
+// begin counts a request in.
+func (m *metrics) begin() { m.inFlight.Inc() }
+
+// end counts a request out. status is 0 if no answer was begun.
+func (m *metrics) end(method string, status int, bytes int64, elapsed time.Duration) {
+	m.inFlight.Dec()
+	m.sent.Add(float64(bytes))
+	i := slices.Index(methods[:other], method)
+	if i < 0 {
+		i = other
+	}
+	children := &m.byMethod[i]
+	children.duration.Observe(elapsed.Seconds())
+	if class := status / 100; class < len(children.codes) && children.codes[class] != nil {
+		children.codes[class].Inc()
+	} else {
+		m.requests.WithLabelValues(methods[i], strconv.Itoa(class)+"xx").Inc()
 	}
 }

@@ -46,7 +46,7 @@ func readRequest(r *http.Request, q *call) (request object.Request, understood b
 	if len(r.Header["Range"]) > 1 {
 		return object.Request{}, false
 	}
-	span, err := object.ParseRange(r.Header.Get("Range"))
+	span, err := object.ParseRange(first(r.Header["Range"]))
 	if err != nil {
 		return object.Request{}, false
 	}
@@ -54,11 +54,19 @@ func readRequest(r *http.Request, q *call) (request object.Request, understood b
 		Bucket: q.Bucket, Key: q.Key, Range: span,
 		Conditions: object.Conditions{
 			IfMatch: joined(r.Header["If-Match"]), IfNoneMatch: joined(r.Header["If-None-Match"]),
-			IfModifiedSince: r.Header.Get("If-Modified-Since"), IfUnmodifiedSince: r.Header.Get("If-Unmodified-Since"),
+			IfModifiedSince: first(r.Header["If-Modified-Since"]), IfUnmodifiedSince: first(r.Header["If-Unmodified-Since"]),
 		},
-		Checksums:    strings.EqualFold(r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED"),
+		Checksums:    strings.EqualFold(first(r.Header["X-Amz-Checksum-Mode"]), "ENABLED"),
 		DescribeOnly: r.Method == http.MethodHead,
 	}, true
+}
+
+// first is Header.Get for a name in canonical form, without the work of making it so.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 func joined(values []string) string {
@@ -103,8 +111,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q *call, reques
 		h.fail(w, r, f)
 		return
 	}
-	setObjectHeader(w.Header(), o, request.Checksums)
-	setTrace(w.Header(), string(o.Outcome), q.start)
+	setObjectHeader(w.Header(), q, o, request.Checksums)
 	w.WriteHeader(o.Status)
 	if o.Body == nil {
 		return
@@ -131,56 +138,71 @@ func failedCondition(c object.Conditions) string {
 	return "If-Unmodified-Since"
 }
 
-// setObjectHeader writes the headers of a 200, 206 or 304.
-func setObjectHeader(header http.Header, o *object.Object, checksums bool) {
+// setObjectHeader writes the headers of a 200, 206 or 304, and the trace. The texts made
+// for one answer are cut from one string.
+func setObjectHeader(header http.Header, q *call, o *object.Object, checksums bool) {
+	var buf [128]byte
+	b := strconv.AppendInt(buf[:0], o.Length, 10)
+	length := len(b)
+	if o.Status == http.StatusPartialContent {
+		b = appendContentRange(b, o)
+	}
+	contentRange := len(b)
+	b = appendTiming(b, q.start)
+	text := string(b)
+
 	f := &o.Facts
-	values := make([]string, 0, len(f.Fields)+len(f.Checksums)+5) // one array for all of them
-	set := func(name, value string) {
-		values = append(values, value)
-		at := len(values) - 1
-		header[name] = append(header[name], values[at:at+1:at+1]...)
-	}
 	for _, field := range f.Fields {
-		set(field.Name, field.Value)
+		q.set(header, field.Name, field.Value)
 	}
-	set("Etag", f.ETag)
+	q.set(header, "Etag", f.ETag)
 	if f.LastModified != "" {
-		set("Last-Modified", f.LastModified)
+		q.set(header, "Last-Modified", f.LastModified)
 	}
+	q.replace(header, outcomeHeader, string(o.Outcome))
+	q.replace(header, timingHeader, text[contentRange:])
 	if o.Status == http.StatusNotModified {
 		delete(header, "Content-Type")
 		return
 	}
-	set("Accept-Ranges", "bytes")
-	set("Content-Length", strconv.FormatInt(o.Length, 10))
+	q.set(header, "Accept-Ranges", "bytes")
+	q.set(header, "Content-Length", text[:length])
 	if o.Status == http.StatusPartialContent {
-		set("Content-Range", contentRange(o))
+		q.set(header, "Content-Range", text[length:contentRange])
 		return
 	}
 	if checksums { // of the whole object, so never on a 206
 		for _, field := range f.Checksums {
-			set(field.Name, field.Value)
+			q.set(header, field.Name, field.Value)
 		}
 	}
 }
 
-func contentRange(o *object.Object) string {
-	var buf [72]byte
-	b := append(buf[:0], "bytes "...)
+func appendContentRange(b []byte, o *object.Object) []byte {
+	b = append(b, "bytes "...)
 	b = strconv.AppendInt(b, o.Offset, 10)
 	b = append(b, '-')
 	b = strconv.AppendInt(b, o.Offset+o.Length-1, 10)
 	b = append(b, '/')
-	return string(strconv.AppendInt(b, o.Facts.Size, 10))
+	return strconv.AppendInt(b, o.Facts.Size, 10)
 }
 
-// setTrace says where an answer came from and what it took until its headers.
+// The headers that say where an answer came from and what it took until its headers.
+const (
+	outcomeHeader = "X-Hearth-Cache"
+	timingHeader  = "Server-Timing"
+)
+
+// setTrace writes them.
 func setTrace(header http.Header, outcome string, start time.Time) {
-	header["X-Hearth-Cache"] = []string{outcome}
+	header[outcomeHeader] = []string{outcome}
 	var buf [48]byte
-	b := append(buf[:0], "hearth;dur="...)
-	b = strconv.AppendFloat(b, float64(time.Since(start).Microseconds())/1000, 'f', -1, 64)
-	header["Server-Timing"] = []string{string(b)}
+	header[timingHeader] = []string{string(appendTiming(buf[:0], start))}
+}
+
+func appendTiming(b []byte, start time.Time) []byte {
+	b = append(b, "hearth;dur="...)
+	return strconv.AppendFloat(b, float64(time.Since(start).Microseconds())/1000, 'f', -1, 64)
 }
 
 // forwardRead sends a GET or HEAD of an object to the origin as it is. A shard manifest

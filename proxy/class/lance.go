@@ -45,11 +45,11 @@ func memWAL(rest string) Verdict {
 // baseTable classifies {..}.lance/{folder}/{name} by folder and shape of name.
 func baseTable(key string) Verdict {
 	other := Verdict{Class: Revalidate, Rule: RuleDefault}
-	i := strings.LastIndex(key, ".lance/")
-	if i <= 0 || key[i-1] == '/' {
+	below, ok := belowTable(key)
+	if !ok {
 		return other
 	}
-	folder, name, ok := strings.Cut(key[i+len(".lance/"):], "/")
+	folder, name, ok := strings.Cut(below, "/")
 	if !ok {
 		return other
 	}
@@ -73,6 +73,21 @@ func baseTable(key string) Verdict {
 		}
 	}
 	return other
+}
+
+// belowTable returns what follows the last component of key that ends in ".lance" and
+// is more than that. It looks at slashes from the end, which strings.LastIndex, at every
+// byte, does not do as fast: this is on the path of every hit.
+func belowTable(key string) (below string, ok bool) {
+	for end := len(key); ; {
+		end = strings.LastIndexByte(key[:end], '/')
+		if end < 0 {
+			return "", false
+		}
+		if table, found := strings.CutSuffix(key[:end], ".lance"); found {
+			return key[end+1:], table != "" && table[len(table)-1] != '/'
+		}
+	}
 }
 
 // isDataFile recognises 24 binary digits and 26 hex digits, or a UUID, before

@@ -133,8 +133,11 @@ func appendString(b []byte, s string) []byte {
 }
 
 // Decode reads facts that Append wrote. The result does not refer to b.
-func Decode(b []byte) (Facts, error) {
-	d := decoder{rest: string(b)} // one copy; every string below is a slice of it
+func Decode(b []byte) (Facts, error) { return decode(string(b)) }
+
+// decode reads facts whose strings are slices of encoded.
+func decode(encoded string) (Facts, error) {
+	d := decoder{rest: encoded}
 	if d.byte() != encodingVersion {
 		return Facts{}, fmt.Errorf("%w: unknown version", ErrMalformed)
 	}

@@ -58,11 +58,11 @@ func (o *Object) Close() error {
 // in it can be relayed as it is), [ErrNotFound], [ErrChanged], [ErrForward], or ctx's.
 func (s *Service) Get(ctx context.Context, q Request) (*Object, error) {
 	if s.bypass.Load() {
-		s.metrics.requests.WithLabelValues("bypassed").Inc()
+		s.metrics.bypassed.Inc()
 		return s.count(s.stream(ctx, q))
 	}
 	v := s.resolve(ctx, q.Bucket, q.Key)
-	s.metrics.requests.WithLabelValues(v.Class.String()).Inc()
+	s.metrics.classes[v.Class].Inc()
 	return s.count(s.get(ctx, q, v))
 }
 
@@ -71,7 +71,7 @@ func (s *Service) count(o *Object, err error) (*Object, error) {
 	if err != nil {
 		s.metrics.failures.Inc()
 	} else {
-		s.metrics.outcomes.WithLabelValues(string(o.Outcome)).Inc()
+		s.metrics.outcomes[o.Outcome].Inc()
 	}
 	return o, err
 }

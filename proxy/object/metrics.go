@@ -9,8 +9,9 @@ import (
 // metrics of the object service. Each request is counted once by class, and once
 // more by how it ended: requests = outcomes + failures + those still running.
 type metrics struct {
-	requests      *prometheus.CounterVec
-	outcomes      *prometheus.CounterVec
+	classes       [3]prometheus.Counter // requests by class.Class
+	bypassed      prometheus.Counter    // requests while the cache was off
+	outcomes      map[Outcome]prometheus.Counter
 	failures      prometheus.Counter
 	violations    prometheus.Counter
 	malformed     prometheus.Counter
@@ -28,15 +29,24 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 		}
 		return v
 	}
+	requests := vec("requests_total", "Reads (GET, HEAD) that the object service answered, by class of the key.", "class",
+		class.Immutable.String(), class.Revalidate.String(), class.Never.String(), "bypassed")
+	outcomes := vec("outcomes_total", "Reads that were answered, by where the answer came from.", "outcome",
+		string(Hit), string(Miss), string(Partial), string(Revalidated), string(Bypass))
 	m := &metrics{
-		requests: vec("requests_total", "Reads (GET, HEAD) that the object service answered, by class of the key.", "class",
-			class.Immutable.String(), class.Revalidate.String(), class.Never.String(), "bypassed"),
-		outcomes: vec("outcomes_total", "Reads that were answered, by where the answer came from.", "outcome",
-			string(Hit), string(Miss), string(Partial), string(Revalidated), string(Bypass)),
+		bypassed:      requests.WithLabelValues("bypassed"),
+		outcomes:      map[Outcome]prometheus.Counter{},
 		failures:      counter("failures_total", "Reads that ended in an error, the origin's 404 included."),
 		violations:    counter("violations_total", "Times a key of class immutable, or a published generation, was seen to change."),
 		malformed:     counter("malformed_manifests_total", "Shard manifests that passed by and could not be decoded."),
 		invalidations: counter("invalidations_total", "Invalidations asked for by an operator or a hook."),
+	}
+	// Looked up once: a hit pays for no labels.
+	for _, c := range []class.Class{class.Revalidate, class.Immutable, class.Never} {
+		m.classes[c] = requests.WithLabelValues(c.String())
+	}
+	for _, o := range []Outcome{Hit, Miss, Partial, Revalidated, Bypass} {
+		m.outcomes[o] = outcomes.WithLabelValues(string(o))
 	}
 	if r == nil {
 		return m
@@ -44,7 +54,7 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "hearth", Subsystem: "object", Name: name, Help: help}, value)
 	}
-	r.MustRegister(m.requests, m.outcomes, m.failures, m.violations, m.malformed, m.invalidations,
+	r.MustRegister(requests, outcomes, m.failures, m.violations, m.malformed, m.invalidations,
 		gauge("facts", "Objects whose facts are known.", func() float64 { return float64(s.facts.Len()) }),
 		gauge("facts_bytes", "Memory that the facts occupy.", func() float64 { return float64(s.facts.Bytes()) }),
 		gauge("generations", "Published generations that are known.", func() float64 { return float64(s.generations.Len()) }),
