@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -31,8 +32,18 @@ func seedFiles(f *testing.F) {
 	}
 }
 
-// readEverything opens a file and reads it in all ways. Errors must be ones that callers can tell apart.
+// readEverything opens a file and reads it in all ways. Errors must be ones that callers can tell apart, and the memory used for
+// all of it small: the files have at most 64 KiB, a column of a batch at most 1 MiB.
 func readEverything(t *testing.T, b []byte, pick uint16) {
+	var m0, m1 runtime.MemStats
+	runtime.ReadMemStats(&m0)
+	defer func() {
+		runtime.ReadMemStats(&m1)
+		if d := m1.TotalAlloc - m0.TotalAlloc; d > 160<<20 {
+			t.Errorf("allocated %d for %d bytes", d, len(b))
+		}
+	}()
+
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
 	check := func(err error) {
