@@ -192,7 +192,12 @@ func (s *Service) remember(since uint64, bucket, key string, f facts.Facts) {
 func (s *Service) open(
 	ctx context.Context, q Request, f facts.Facts, since uint64, opened *pagecache.Opened, all Outcome,
 ) (*Object, error) {
-	o := &Object{Facts: f, Outcome: all}
+	both := new(struct {
+		Object
+		body Body
+	})
+	o := &both.Object
+	o.Facts, o.Outcome = f, all
 	if status := q.Conditions.Evaluate(&f); status != 0 {
 		o.Status = status
 		return o, closeOpened(opened)
@@ -221,13 +226,14 @@ func (s *Service) open(
 		return s.stream(ctx, q)
 	}
 	version := pagecache.Version{Bucket: q.Bucket, Key: q.Key, ETag: f.ETag, Size: f.Size}
-	switch s.share(version, off, n) {
+	o.Body = &both.body
+	o.Body.pages = s.pages.Read(ctx, version, off, n, pagecache.ReadOptions{Epoch: since, Body: opened})
+	switch shareOf(o.Body.pages.Resident()) {
 	case none:
 		o.Outcome = Miss
 	case some:
 		o.Outcome = Partial
 	}
-	o.Body = &Body{pages: s.pages.Read(ctx, version, off, n, pagecache.ReadOptions{Epoch: since, Body: opened})}
 	if err := o.Body.prime(); err != nil {
 		return nil, errors.Join(translate(err), o.Body.Close())
 	}
@@ -251,7 +257,10 @@ const (
 )
 
 func (s *Service) share(v pagecache.Version, off, n int64) share {
-	r := s.pages.Resident(v, off, n)
+	return shareOf(s.pages.Resident(v, off, n))
+}
+
+func shareOf(r pagecache.Residency) share {
 	switch r.ResidentPages {
 	case r.Pages:
 		return every
