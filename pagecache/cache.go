@@ -29,15 +29,16 @@ type Cache struct {
 	table   *table
 	lru     *lru
 	pins    pins
-	readers atomic.Int64 // that keep something in flight
-
-	inFlight atomic.Int64 // bytes reserved by fills and not published
-	buffers  sync.Pool    // of *[bypassBytes]byte
+	buffers sync.Pool // of *[bypassBytes]byte
 
 	ctx    context.Context // lifetime of the cache; ends fills
 	cancel context.CancelCauseFunc
 
-	life struct {
+	// What misses write, away from what hits read.
+	_        [64]byte
+	readers  atomic.Int64 // that keep something in flight
+	inFlight atomic.Int64 // bytes reserved by fills and not published
+	life     struct {
 		sync.RWMutex
 		closed bool
 	}
@@ -111,9 +112,11 @@ func (c *Cache) open(v Version, since uint64) *object {
 		return o
 	}
 	o := &object{Version: v, slots: slots{count: c.pageCount(v.Size)}}
+	var crowded []*object
 	entered := c.epochs.Publish(since, v.Bucket, v.Key, func() {
-		o = c.table.insert(o)
+		o, crowded = c.table.insert(o)
 	})
+	c.drop(crowded)
 	if !entered {
 		o.dead = true
 		o.users.Add(1)

@@ -52,9 +52,9 @@ func TestOptions(t *testing.T) {
 			if tc.want != "" {
 				t.Fatalf("no error, want %q", tc.want)
 			}
-			v := version("k", 10*int64(c.PageBytes())+1)
-			readAll(t, c, v, 0, v.Size)
-			checkIdle(t, c)
+			v := version("k", 2*int64(c.PageBytes())+1)
+			readAll(t, c, v, v.Size-2, 2)
+			c.fills.Wait()
 			if c.RunBytes()%int64(c.PageBytes()) != 0 || c.RunBytes() <= 0 {
 				t.Errorf("runs of %d bytes", c.RunBytes())
 			}

@@ -20,8 +20,13 @@ func (c *Cache) dropVersion(v *Version) {
 }
 
 func (c *Cache) invalidate(scope epoch.Scope, only *Version) Evicted {
+	return c.drop(c.table.cut(scope, only))
+}
+
+// drop drops the pages of objects that were taken out of the table.
+func (c *Cache) drop(objects []*object) Evicted {
 	var total Evicted
-	for _, o := range c.table.cut(scope, only) {
+	for _, o := range objects {
 		o.mu.Lock()
 		o.dead = true
 		e := c.dropLocked(o, 0, o.slots.count-1)

@@ -19,7 +19,7 @@ import (
 
 var (
 	modelSeed = flag.Uint64("seed", 0, "replay one run of the model test")
-	modelRuns = flag.Int("runs", 15, "runs of the model test")
+	modelRuns = flag.Int("runs", 10, "runs of the model test")
 )
 
 // TestTheCacheEqualsItsSource does random things at once under random options and faults:

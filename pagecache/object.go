@@ -21,6 +21,7 @@ type object struct {
 	Version
 	users  atomic.Int64 // readers and fills. Raised only under the shard's lock or by a holder
 	pinned atomic.Bool  // set under pins.mu only
+	next   *object      // in the table's chain. Guarded by the shard's lock
 
 	mu       sync.Mutex
 	slots    slots // Guarded by mu
