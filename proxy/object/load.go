@@ -26,11 +26,17 @@ func (l Loaded) Complete() bool { return l.Pages == l.ResidentPages }
 // Resident says how much of a listed object is in the cache, without asking the
 // origin. Facts that differ from the listing count as nothing resident.
 func (s *Service) Resident(bucket string, e publication.Entry) Loaded {
+	return s.ResidentRange(bucket, e, 0, e.Size)
+}
+
+// ResidentRange is Resident for n bytes at off, which lie inside the object. Pages at its
+// ends count whole.
+func (s *Service) ResidentRange(bucket string, e publication.Entry, off, n int64) Loaded {
 	f, ok := s.facts.Get(bucket, e.Key)
 	if !ok || !sameTag(f.ETag, e.ETag) || f.Size != e.Size {
-		return Loaded{Pages: s.pageCount(e.Size), ResidentPages: missingFacts(e.Size)}
+		return Loaded{Pages: s.pagesOf(off, n), ResidentPages: missingFacts(e.Size)}
 	}
-	r := s.pages.Resident(pagecache.Version{Bucket: bucket, Key: e.Key, ETag: f.ETag, Size: f.Size}, 0, f.Size)
+	r := s.pages.Resident(pagecache.Version{Bucket: bucket, Key: e.Key, ETag: f.ETag, Size: f.Size}, off, n)
 	return Loaded{Pages: r.Pages, ResidentPages: r.ResidentPages, ResidentBytes: r.ResidentBytes, AlreadyBytes: r.ResidentBytes}
 }
 
@@ -44,17 +50,34 @@ func missingFacts(size int64) int64 {
 
 func (s *Service) pageCount(size int64) int64 { return (size + s.pageBytes - 1) / s.pageBytes }
 
+// pagesOf counts the pages that n bytes at off touch.
+func (s *Service) pagesOf(off, n int64) int64 {
+	if n == 0 {
+		return 0
+	}
+	return (off+n-1)/s.pageBytes - off/s.pageBytes + 1
+}
+
 // Load makes a listed object resident at prefetch priority. It returns when that is
 // done or failed; what was done before a failure is in the result. Only what is
 // missing is fetched.
 func (s *Service) Load(ctx context.Context, bucket string, e publication.Entry) (Loaded, error) {
-	before := s.Resident(bucket, e)
+	return s.LoadRange(ctx, bucket, e, 0, e.Size)
+}
+
+// LoadRange is Load for n bytes at off, which lie inside the object, and the rest of the
+// pages that they touch.
+func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.Entry, off, n int64) (Loaded, error) {
+	before := s.ResidentRange(bucket, e, off, n)
 	if before.Complete() {
 		return before, nil
 	}
 	since := s.epochs.Now()
 	l := Loaded{Pages: before.Pages, AlreadyBytes: before.ResidentBytes}
 	q := Request{Bucket: bucket, Key: e.Key}
+	if off > 0 || n < e.Size {
+		q.Range = Range{Kind: RangeClosed, First: off, Last: off + n - 1}
+	}
 	want := expectation{etag: e.ETag, size: e.Size, given: true}
 
 	f, known := s.facts.Get(bucket, e.Key)
@@ -76,21 +99,21 @@ func (s *Service) Load(ctx context.Context, bucket string, e publication.Entry) 
 	if err != nil {
 		return l, fmt.Errorf("load %s/%s: %w", bucket, e.Key, err)
 	}
-	return s.prefetch(ctx, bucket, e, f, pagecache.ReadOptions{Epoch: since, Body: opened}, l)
+	return s.prefetch(ctx, bucket, e, f, off, n, pagecache.ReadOptions{Epoch: since, Body: opened}, l)
 }
 
 func (s *Service) prefetch(
-	ctx context.Context, bucket string, e publication.Entry, f facts.Facts, o pagecache.ReadOptions, l Loaded,
+	ctx context.Context, bucket string, e publication.Entry, f facts.Facts, off, n int64, o pagecache.ReadOptions, l Loaded,
 ) (Loaded, error) {
 	version := pagecache.Version{Bucket: bucket, Key: e.Key, ETag: f.ETag, Size: f.Size}
 	var stats pagecache.ReadStats
 	var err error
 	if f.Size > 0 {
-		stats, err = s.pages.Prefetch(ctx, version, 0, f.Size, o)
+		stats, err = s.pages.Prefetch(ctx, version, off, n, o)
 	}
 	l.Gets += stats.Runs
 	l.OriginBytes = stats.Filled.Bytes
-	now := s.pages.Resident(version, 0, f.Size)
+	now := s.pages.Resident(version, off, n)
 	l.ResidentPages, l.ResidentBytes = now.ResidentPages, now.ResidentBytes
 	if err != nil {
 		return l, errors.Join(fmt.Errorf("load %s/%s: %w", bucket, e.Key, translate(err)))

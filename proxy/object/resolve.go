@@ -25,6 +25,7 @@ func (s *Service) resolve(ctx context.Context, bucket, key string) verdict {
 	v := verdict{Verdict: s.rules.Load().Classify(bucket, key)}
 	if v.Rule == class.RuleGeneration {
 		v.generation = s.generations.Lookup(bucket, key)
+		s.tellOpened(bucket, key, v.generation)
 		if v.generation == nil {
 			return v
 		}
@@ -59,7 +60,7 @@ func (s *Service) confirm(ctx context.Context, g *publication.Generation) *publi
 		if err != nil {
 			return nil, err
 		}
-		return publication.NewInventory(entries), nil
+		return s.confirmed(g, entries), nil
 	})
 	if err != nil {
 		if ctx.Err() == nil {

@@ -101,6 +101,7 @@ type Service struct {
 	generations *publication.Registry
 	rules       atomic.Pointer[class.Table]
 	bypass      atomic.Bool
+	opened      atomic.Pointer[func(bucket, key string, g *publication.Generation)]
 	log         *slog.Logger
 	metrics     *metrics
 	now         func() time.Time

@@ -7,7 +7,9 @@ import (
 
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origin"
+	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/proxy/class"
+	"github.com/hearthcache/hearth/proxy/publication"
 )
 
 // An Effect is what a forwarded request may change. The zero value is nothing.
@@ -45,6 +47,10 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 // watchWrites notices writes that break the promise of immutability.
 func (s *Service) watchWrites(e Effect) {
 	for _, key := range e.Keys {
+		if table, shard, _, ok := memwal.ParseManifestPath(key); ok && !e.Replaces {
+			// The table is being dropped: under its name, versions begin anew.
+			s.generations.ForgetShard(publication.Shard{Bucket: e.Bucket, Table: table, ID: shard})
+		}
 		if g := s.generations.Lookup(e.Bucket, key); g != nil {
 			if g.Violate() {
 				s.metrics.violations.Inc()

@@ -11,9 +11,13 @@
 // answered without the origin.
 //
 //	unknown --Observe--> published --Confirm--> confirmed
-//	                         \____Violated____/
-//	                                 v
-//	                              violated   (a write was seen below it)
+//	   ^                     \____Violated____/
+//	   |                             v
+//	Forget, Retire                violated   (a write was seen below it)
+//
+// A generation that was compacted away is retired ([Registry.Retire]): it is forgotten,
+// and manifests no newer than the one that dropped it do not bring it back, however
+// late they pass by.
 //
 // Everything is safe for concurrent use. The registry is bounded; a generation it
 // has no room for is merely never raised to immutable.
@@ -23,6 +27,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/lance/memwal"
@@ -37,8 +42,13 @@ const DefaultMaxGenerations = 32768
 type Registry struct {
 	max int
 
-	mu   sync.RWMutex
-	gens map[id]*Generation // Guarded by mu
+	mu      sync.RWMutex
+	gens    map[id]*Generation // Guarded by mu
+	shards  map[Shard]*newest  // Guarded by mu
+	retired retirements        // Guarded by mu
+
+	notifyMu sync.Mutex
+	notify   func([]*Generation) // Guarded by notifyMu
 }
 
 // id names a generation: prefix ends with a slash.
@@ -50,30 +60,59 @@ func NewRegistry(limit int) *Registry {
 	if limit <= 0 {
 		limit = DefaultMaxGenerations
 	}
-	return &Registry{max: limit, gens: make(map[id]*Generation)}
+	return &Registry{max: limit, gens: make(map[id]*Generation), shards: make(map[Shard]*newest)}
+}
+
+// Notify has f called with the generations that an Observe found to be published, after
+// it recorded them and before it returns. f must not block. There is one such function;
+// nil takes it away, and waits for a call that is under way.
+func (r *Registry) Notify(f func(fresh []*Generation)) {
+	r.notifyMu.Lock()
+	defer r.notifyMu.Unlock()
+	r.notify = f
 }
 
 // Observe records the generations that a shard manifest names and returns those
-// that were not known to be published. bucket and key say where the manifest lies.
+// that were not known to be published. bucket and key say where the manifest lies. A
+// manifest whose name says another version than its contents teaches nothing, and an
+// old one teaches nothing about what newer ones have dropped.
 func (r *Registry) Observe(bucket, key string, m *memwal.ShardManifest) []*Generation {
-	table, shard, _, ok := memwal.ParseManifestPath(key)
-	if !ok {
+	table, shard, version, ok := memwal.ParseManifestPath(key)
+	if !ok || version != m.Version {
 		return nil
 	}
+	fresh := r.record(Shard{bucket, table, shard}, m)
+	if len(fresh) > 0 {
+		r.notifyMu.Lock()
+		defer r.notifyMu.Unlock()
+		if r.notify != nil {
+			r.notify(fresh)
+		}
+	}
+	return fresh
+}
+
+func (r *Registry) record(shard Shard, m *memwal.ShardManifest) []*Generation {
 	var fresh []*Generation
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	latest := r.newestLocked(shard, m)
 	for _, t := range m.SSTables {
-		prefix := table + "/_mem_wal/" + shard + "/" + t.Path + "/"
-		name := id{bucket, prefix}
-		if r.gens[name] != nil || len(r.gens) >= r.max {
+		prefix := memwal.GenerationPath(shard.Table, shard.ID, t.Path) + "/"
+		name := id{shard.Bucket, prefix}
+		if g := r.gens[name]; g != nil {
+			g.namedBy(m.Version)
+			continue
+		}
+		if !latest.names(m.Version, t.Path) || r.retired.bars(name, m.Version) || len(r.gens) >= r.max {
 			continue
 		}
 		g := &Generation{
-			Bucket: bucket, Prefix: prefix, Table: table, Shard: shard, Dir: t.Path, Number: t.Generation,
-			slot: make(chan struct{}, 1),
+			Bucket: shard.Bucket, Prefix: prefix, Table: shard.Table, Shard: shard.ID, Dir: t.Path, Number: t.Generation,
+			slot: make(chan struct{}, 1), since: m.Version,
 		}
 		r.gens[name] = g
+		r.retired.lift(name)
 		fresh = append(fresh, g)
 	}
 	return fresh
@@ -103,6 +142,12 @@ func (r *Registry) Forget(scope epoch.Scope) int {
 		if below || above {
 			delete(r.gens, name)
 			n++
+		}
+	}
+	for shard := range r.shards {
+		prefix := memwal.ManifestDirPath(shard.Table, shard.ID) + "/"
+		if scope.Bucket == "" || scope.Bucket == shard.Bucket && scope.Prefix && strings.HasPrefix(prefix, scope.Key) {
+			delete(r.shards, shard)
 		}
 	}
 	return n
@@ -173,9 +218,30 @@ type Generation struct {
 
 	slot chan struct{} // held by the one that lists
 
+	opened atomic.Bool // Open was called
+
 	mu        sync.Mutex
 	state     State
 	inventory *Inventory // set once Confirmed
+	since     uint64     // the oldest manifest version seen to name it
+}
+
+// Open reports, once, that a generation is read for the first time since it was found to
+// be published.
+func (g *Generation) Open() bool { return !g.opened.Load() && g.opened.CompareAndSwap(false, true) }
+
+// Since returns the oldest version of the shard's manifest that was seen to name the
+// generation. It may have been published earlier.
+func (g *Generation) Since() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.since
+}
+
+func (g *Generation) namedBy(version uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.since = min(g.since, version)
 }
 
 // State returns the state and, if Confirmed, the inventory.
