@@ -156,7 +156,7 @@ func TestAWSCommandLineSeesTheSameThroughHearth(t *testing.T) {
 	commandLine{
 		program: tool(t, "aws", "HEARTH_E2E_AWS"), env: clientEnv(),
 		global: []string{"--endpoint-url", "$URL", "--no-cli-pager"},
-		scrub:  []string{`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*`, `Completed .*`, `(?m)^.*"LastModified".*$`, `(?m)^.*"(VersionId|UploadId)".*$`, `\(reached max retries: \d+\)`},
+		scrub:  []string{`(?m),$`, `\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*`, `Completed .*`, `(?m)^.*"LastModified".*$`, `(?m)^.*"(VersionId|UploadId)".*$`, `\(reached max retries: \d+\)`},
 	}.compare(t, "aws-cli", 2, [][]string{
 		{"s3", "mb", "s3://$S3"},
 		{"s3", "cp", "--no-progress", "--recursive", "$TMP/up", "s3://$S3/tree"},
