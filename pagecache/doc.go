@@ -8,7 +8,8 @@
 //	Read ── page resident? ── yes ──────────────────────────────> its memory
 //	          │ no
 //	          ├─ in flight? ── join, wait for this page alone ───> its memory
-//	          └─ reserve memory, start a fill of the run
+//	          └─ claim the run: from here on others join
+//	             reserve its memory, start a fill of it
 //	                │      no memory to be had: stream past the cache
 //	                v
 //	             Source.ReadRange ── page ── page ── page   published one by one
@@ -18,8 +19,9 @@
 // reserved before it is fetched: the limit includes what is in flight.
 //
 // Pages never change. They are reference counted: the cache holds one reference, each
-// reader one for the page it is at and for those it has under way; memory comes back with
-// the last. Bytes that Next returns are borrowed until the next call.
+// reader one for the page it is at and one for each that was in flight when it looked
+// ahead, be it for somebody else; memory comes back with the last. Bytes that Next returns
+// are borrowed until the next call.
 //
 // Eviction is a segmented LRU kept lazily (see lru.go): a hit sets a bit and takes no
 // lock but the object's. Pins keep the pages below a prefix, within a budget.
@@ -28,8 +30,8 @@
 // nobody waits for its pages any more. Errors go to those who wait and are not
 // remembered. A fill that finds the object changed drops the version's pages.
 //
-// A disk tier will sit between lookup and fill: [Reader.plan] is where a missing page is
-// decided to come from the source.
+// This is memory alone. The place of a tier beneath it is between claim and launch: a
+// claimed page is to be had from somewhere, and everybody who wants it waits already.
 //
 // The cache does not know HTTP, names of objects mean nothing to it, and it never decides
 // whether a version is current: its callers do.

@@ -70,7 +70,7 @@ func (r *Reader) claim(from, to int64, gaps bool) (f *fill, next int64) {
 	o := r.obj
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at, _ := r.findAhead(from)
+	at, _ := find(r.ahead, from)
 	for no := from; no < to; no++ {
 		for at < len(r.ahead) && r.ahead[at].no < no {
 			at++
@@ -104,12 +104,12 @@ func (r *Reader) claim(from, to int64, gaps bool) (f *fill, next int64) {
 	return f, to
 }
 
-// findAhead returns the index in ahead where page no is or belongs.
-func (r *Reader) findAhead(no int64) (int, bool) {
-	if n := len(r.ahead); n == 0 || r.ahead[n-1].no < no {
+// find returns the index in ascending pages where page no is or belongs.
+func find(pages []held, no int64) (int, bool) {
+	if n := len(pages); n == 0 || pages[n-1].no < no {
 		return n, false
 	}
-	return slices.BinarySearchFunc(r.ahead, no, func(h held, no int64) int { return cmp.Compare(h.no, no) })
+	return slices.BinarySearchFunc(pages, no, func(h held, no int64) int { return cmp.Compare(h.no, no) })
 }
 
 // launch reserves the memory of a claimed fill and starts it. It returns for how many
@@ -136,7 +136,7 @@ func (r *Reader) launch(f *fill) int {
 		r.stats.Runs++
 	}
 	for _, p := range f.pages {
-		at, _ := r.findAhead(p.no)
+		at, _ := find(r.ahead, p.no)
 		r.ahead = slices.Insert(r.ahead, at, held{p, false})
 	}
 	f.ctx, f.cancel = context.WithCancel(r.c.ctx)

@@ -44,12 +44,12 @@ func (c *Cache) Resident(v Version, off, n int64) Residency {
 		return Residency{Pages: (off+n-1)/c.pageBytes - off/c.pageBytes + 1}
 	}
 	defer c.leave(o)
-	return c.residency(o, off, off+n, func(int64) bool { return false })
+	return c.residency(o, off, off+n, nil)
 }
 
-// residency looks at bytes [from, to) of o, not empty, leaving out pages that except
-// names. It looks at pages of which there are any, however long the range.
-func (c *Cache) residency(o *object, from, to int64, except func(no int64) bool) Residency {
+// residency looks at bytes [from, to) of o, not empty, leaving out pages that are held by
+// a reader. It looks only where there are pages, however long the range.
+func (c *Cache) residency(o *object, from, to int64, except []held) Residency {
 	first, last := from/c.pageBytes, (to-1)/c.pageBytes
 	r := Residency{Pages: last - first + 1}
 	o.mu.Lock()
@@ -57,11 +57,22 @@ func (c *Cache) residency(o *object, from, to int64, except func(no int64) bool)
 	if o.resident == 0 {
 		return r
 	}
-	o.eachLocked(first, last, func(p *page) {
-		if p.done && !except(p.no) {
-			start := p.no * c.pageBytes
+	o.slots.stretches(first, last, func(pages []*page) {
+		for _, p := range pages {
+			if p == nil || !p.done {
+				continue
+			}
+			if _, mine := find(except, p.no); mine {
+				continue
+			}
 			r.ResidentPages++
-			r.ResidentBytes += min(start+int64(p.size), to) - max(start, from)
+			r.ResidentBytes += int64(p.size)
+			if p.no == first {
+				r.ResidentBytes -= from - first*c.pageBytes
+			}
+			if p.no == last {
+				r.ResidentBytes -= last*c.pageBytes + int64(p.size) - to
+			}
 		}
 	})
 	return r

@@ -255,10 +255,7 @@ func (r *Reader) Resident() Residency {
 	if r.obj == nil || r.at >= r.end {
 		return Residency{}
 	}
-	return r.c.residency(r.obj, r.at, r.end, func(no int64) bool {
-		_, mine := r.findAhead(no)
-		return mine
-	})
+	return r.c.residency(r.obj, r.at, r.end, r.ahead)
 }
 
 // Close gives everything back that the reader holds. Fills that nobody else waits for

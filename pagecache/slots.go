@@ -84,26 +84,36 @@ func (s *slots) setLeaf(i int64, l *leaf) {
 // each calls f for every page from first to last, in no order. f may empty the slot of
 // the page it is given.
 func (s *slots) each(first, last int64, f func(*page)) {
+	s.stretches(first, last, func(pages []*page) {
+		for _, p := range pages {
+			if p != nil {
+				f(p)
+			}
+		}
+	})
+}
+
+// stretches calls f with the slots of pages first to last, leaf by leaf, in no order and
+// leaving out empty leaves. Those it gets may be nil. f may empty slots.
+func (s *slots) stretches(first, last int64, f func(pages []*page)) {
 	if s.dense != nil {
 		for i := first / leafPages; i <= last/leafPages; i++ {
-			s.dense[i].each(i, first, last, f)
+			if l := s.dense[i]; l != nil {
+				f(l.between(i, first, last))
+			}
 		}
 		return
 	}
 	for i, l := range s.sparse {
-		l.each(i, first, last, f)
+		f(l.between(i, first, last))
 	}
 }
 
-// each calls f for the pages of leaf i that lie between first and last.
-func (l *leaf) each(i, first, last int64, f func(*page)) {
-	if l == nil {
-		return
-	}
+// between returns the slots of leaf i that lie between pages first and last.
+func (l *leaf) between(i, first, last int64) []*page {
 	from, to := max(first-i*leafPages, 0), min(last-i*leafPages+1, int64(len(l.pages)))
-	for at := from; at < to; at++ {
-		if p := l.pages[at]; p != nil {
-			f(p)
-		}
+	if from >= to {
+		return nil
 	}
+	return l.pages[from:to]
 }
