@@ -17,6 +17,7 @@ import (
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy"
 	"github.com/hearthcache/hearth/proxy/object"
+	"github.com/hearthcache/hearth/proxy/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -60,7 +61,9 @@ func newHearth(t testing.TB, edit func(*setup)) *hearth {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(proxy.New(objects, s.handler))
+	server := httptest.NewUnstartedServer(proxy.New(objects, s.handler))
+	server.Listener, server.Config.ConnContext = wire.NewListener(server.Listener, 0), wire.ConnContext
+	server.Start()
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()

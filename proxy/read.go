@@ -11,6 +11,7 @@ import (
 	"github.com/hearthcache/hearth/internal/keyring"
 	"github.com/hearthcache/hearth/proxy/class"
 	"github.com/hearthcache/hearth/proxy/object"
+	"github.com/hearthcache/hearth/proxy/wire"
 )
 
 // read answers GET and HEAD of an object.
@@ -112,6 +113,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q *call, reques
 		return
 	}
 	setObjectHeader(w.Header(), q, o, request.Checksums)
+	if o.Body != nil && o.Outcome == object.Hit { // its bytes are all here: nothing waits between writes
+		wire.Gather(r.Context(), o.Length)
+	}
 	w.WriteHeader(o.Status)
 	if o.Body == nil {
 		return

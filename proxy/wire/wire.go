@@ -1,0 +1,132 @@
+// Package wire writes the head of an answer and its first bytes in one system call.
+//
+// net/http's server writes an answer through a buffer of 4 KiB: the head and the bytes
+// that fit beside it go out by themselves, and the rest follows. For a hit in memory that
+// is one system call, one segment and one wake-up of the client more than needed, a fifth
+// of the time that the whole answer takes.
+//
+// A [Listener] accepts connections that can hold a write back. [Gather], called by a
+// handler before it writes the head, makes the request's connection keep its next write
+// and put it in front of the one after it, with writev:
+//
+//	without   write(head, 3.6 KiB)   write(60.4 KiB)
+//	with      writev(head, 3.6 KiB | 60.4 KiB)
+//
+// INVARIANT: a write is held back only if it is no longer than the body that is still to
+// come, head not counted; so another write must follow, and nothing stays behind. That
+// does not depend on how net/http cuts its writes.
+//
+// The package does not speak HTTP and knows no TLS: a connection beneath TLS is not
+// reached by Gather, which then does nothing.
+package wire
+
+import (
+	"context"
+	"net"
+	"sync"
+)
+
+// A Listener accepts connections for which [Gather] works, at most a number at a time.
+type Listener struct {
+	net.Listener
+	slots  chan struct{} // nil without a limit
+	closed chan struct{}
+	once   sync.Once
+}
+
+// NewListener returns a listener over l, which it owns. While max connections are open,
+// Accept waits; 0 means no limit.
+func NewListener(l net.Listener, max int) *Listener {
+	w := &Listener{Listener: l, closed: make(chan struct{})}
+	if max > 0 {
+		w.slots = make(chan struct{}, max)
+	}
+	return w
+}
+
+// Accept waits for a free slot and a connection.
+func (l *Listener) Accept() (net.Conn, error) {
+	if l.slots != nil {
+		select {
+		case l.slots <- struct{}{}:
+		case <-l.closed:
+			return nil, net.ErrClosed
+		}
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		l.release()
+		return nil, err
+	}
+	return &conn{Conn: c, listener: l}, nil
+}
+
+func (l *Listener) release() {
+	if l.slots != nil {
+		<-l.slots
+	}
+}
+
+// Close stops accepting. Connections stay open.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// A conn is written to by one goroutine at a time, as net/http does it.
+type conn struct {
+	net.Conn // *net.TCPConn, whose ReadFrom must not be reached past held
+	listener *Listener
+	once     sync.Once
+
+	promised int64  // bytes of body to come, while the next write may be held back
+	held     []byte // what was; its memory is kept for the next time
+	parts    [2][]byte
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if len(c.held) == 0 {
+		if int64(len(p)) <= c.promised {
+			c.promised = 0
+			c.held = append(c.held, p...)
+			return len(p), nil
+		}
+		c.promised = 0
+		return c.Conn.Write(p)
+	}
+	before := len(c.held)
+	c.parts = [2][]byte{c.held, p}
+	buffers := net.Buffers(c.parts[:])
+	n, err := buffers.WriteTo(c.Conn)
+	c.parts = [2][]byte{}
+	c.held = c.held[:0]
+	// What was held counts as written: of p at most nothing was.
+	return max(int(n)-before, 0), err
+}
+
+// Close closes the connection; what is held back is lost with it.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.listener.release)
+	return err
+}
+
+type key struct{}
+
+// ConnContext is for http.Server: it lets requests find their connection.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if c, ok := c.(*conn); ok {
+		return context.WithValue(ctx, key{}, c)
+	}
+	return ctx
+}
+
+// Gather makes the next write to the connection of the request with that context wait
+// for the one after it. bytes are the length of the body whose head is about to be
+// written; the caller must write all of it, without waiting for anybody in between, or
+// break the connection. It does nothing for connections of other listeners.
+func Gather(ctx context.Context, bytes int64) {
+	if c, ok := ctx.Value(key{}).(*conn); ok {
+		c.promised = bytes
+	}
+}
