@@ -53,8 +53,9 @@ func serve(ctx context.Context, args []string, _ io.Writer) error {
 // nothing else: no authentication, no classes, no metrics, no page bookkeeping.
 func chiHandler(d *dataset) http.Handler {
 	index := make(map[string]int, len(d.objects))
+	etags := make([]string, len(d.objects))
 	for i, key := range d.objects {
-		index[key] = i
+		index[key], etags[i] = i, d.etag(i)
 	}
 	r := chi.NewRouter()
 	r.Get("/"+bucket+"/*", func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +70,7 @@ func chiHandler(d *dataset) http.Handler {
 		h.Set("Content-Length", strconv.FormatInt(last-first+1, 10))
 		h.Set("Content-Range", "bytes "+strconv.FormatInt(first, 10)+"-"+strconv.FormatInt(last, 10)+"/"+strconv.Itoa(len(d.object(i))))
 		h.Set("Content-Type", contentType)
-		h.Set("ETag", d.etag(i))
+		h.Set("ETag", etags[i])
 		h.Set("Last-Modified", lastModified)
 		h.Set("Server-Timing", "hearth;dur=0.012")
 		h.Set("X-Hearth-Cache", "hit")
