@@ -53,7 +53,9 @@
 // share memory with the request's headers, so keep copies if it outlives the
 // request. A Body belongs to one goroutine at a time.
 //
-// All errors are of type [*Error], which carries the S3 code and HTTP status.
+// All errors are of type [*Error], which carries the S3 code, HTTP status and
+// message, all three S3's to the letter, and the further elements of an S3 error
+// document. Where S3's words leave open what is wrong, a detail "Hint" says more.
 // Deciding what an identity may do, answering in XML, and signing requests for
 // the origin are not done here.
 package sigv4
