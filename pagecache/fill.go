@@ -287,7 +287,6 @@ func (f *fill) cut(n int) {
 	f.obj.mu.Lock()
 	rest := f.pages[n:]
 	f.pages = f.pages[:n]
-	f.ended = n == 0
 	for _, p := range rest {
 		f.interest -= p.holds
 		f.obj.slots.set(p.no, nil)
