@@ -82,7 +82,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 		return
 	}
 	answer := *f
-	answer.RequestID = header.Get(requestIDHeader)
+	if ids := header[requestIDHeader]; len(ids) > 0 { // not Get: the name is in lower case
+		answer.RequestID = ids[0]
+	}
 	answer.Resource = r.URL.Path
 	body, err := xml.Marshal(&answer)
 	if err != nil { // a Failure holds nothing but strings

@@ -34,6 +34,11 @@ func (h *Handler) describe(w http.ResponseWriter, r *http.Request, q *call) {
 
 // write answers everything that is not a GET or HEAD.
 func (h *Handler) write(w http.ResponseWriter, r *http.Request, q *call) {
+	if q.identity.Payload.Chunked() && (r.Method != http.MethodPut || q.Key == "" || describesObject(q.Query)) {
+		// As in S3, only the bytes of objects and parts are streamed in chunks.
+		h.failWith(w, r, failure(http.StatusBadRequest, "InvalidRequest", "The value of x-amz-content-sha256 header is invalid."))
+		return
+	}
 	if err := h.allowWrite(r, q); err != nil {
 		h.failWith(w, r, err)
 		return
@@ -83,6 +88,9 @@ func (h *Handler) allowWrite(r *http.Request, q *call) error {
 	if err != nil {
 		return err
 	}
+	if key == "" { // the origin says what is wrong first: the bucket, the upload or this
+		return nil
+	}
 	if h.allowed != nil && !h.allowed(bucket) {
 		return failure(http.StatusForbidden, "AccessDenied", "This Hearth does not serve the bucket of the copy source.")
 	}
@@ -90,20 +98,27 @@ func (h *Handler) allowWrite(r *http.Request, q *call) error {
 }
 
 // parseCopySource reads an x-amz-copy-source header: [/]bucket/key[?versionId=..],
-// percent-encoded.
+// percent-encoded. It is decoded before it is divided, as S3 does. The key is empty
+// if the header names none, so that there is nothing to copy.
 func parseCopySource(source string) (bucket, key string, err error) {
-	source, _, _ = strings.Cut(source, "?")
-	bucket, key, ok := strings.Cut(strings.TrimPrefix(source, "/"), "/")
-	if ok {
-		bucket, err = url.PathUnescape(bucket)
+	path, _, _ := strings.Cut(source, "?")
+	if path, err = url.PathUnescape(path); err != nil {
+		return "", "", invalidCopySource("Invalid copy source encoding", source)
 	}
-	if ok && err == nil {
-		key, err = url.PathUnescape(key)
-	}
-	if !ok || err != nil || bucket == "" || key == "" || strings.HasPrefix(bucket, "arn:") {
-		return "", "", failure(http.StatusBadRequest, "InvalidArgument", "The copy source must be bucket/key.")
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if bucket == "" || strings.HasPrefix(bucket, "arn:") {
+		return "", "", invalidCopySource("Invalid copy source bucket name", source)
 	}
 	return bucket, key, nil
+}
+
+func invalidCopySource(message, source string) *Failure {
+	f := failure(http.StatusBadRequest, "InvalidArgument", message)
+	f.Details = []Detail{
+		{XMLName: xml.Name{Local: "ArgumentName"}, Value: "x-amz-copy-source"},
+		{XMLName: xml.Name{Local: "ArgumentValue"}, Value: source},
+	}
+	return f
 }
 
 // effectOf says what a request may change.

@@ -102,6 +102,27 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	return s.prefetch(ctx, bucket, e, f, off, n, pagecache.ReadOptions{Epoch: since, Body: opened}, l)
 }
 
+// ReadListed fills p with the bytes of a listed object from off on: from pages, and from
+// the origin, under the listed entity tag, where they are missing. It fails with
+// [ErrChanged] if the object is not what was listed any more.
+func (s *Service) ReadListed(ctx context.Context, bucket string, e publication.Entry, p []byte, off int64) error {
+	since := s.epochs.Now()
+	version := pagecache.Version{Bucket: bucket, Key: e.Key, ETag: quoted(e.ETag), Size: e.Size}
+	if f, ok := s.facts.Get(bucket, e.Key); ok && sameTag(f.ETag, e.ETag) && f.Size == e.Size {
+		version.ETag = f.ETag
+	}
+	r := s.pages.Read(ctx, version, off, int64(len(p)), pagecache.ReadOptions{Epoch: since})
+	defer func() { _ = r.Close() }() // never fails
+	for len(p) > 0 {
+		part, err := r.Next()
+		if err != nil {
+			return fmt.Errorf("read %s/%s: %w", bucket, e.Key, translate(err))
+		}
+		p = p[copy(p, part):]
+	}
+	return nil
+}
+
 func (s *Service) prefetch(
 	ctx context.Context, bucket string, e publication.Entry, f facts.Facts, off, n int64, o pagecache.ReadOptions, l Loaded,
 ) (Loaded, error) {
