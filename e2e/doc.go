@@ -6,6 +6,6 @@
 // (internal/embedded) behind a meter that counts what reaches it.
 //
 // A client that is not installed skips its test aloud; with HEARTH_E2E set that is a
-// failure. HEARTH_E2E_AWS, _S3CMD, _PYTHON, _RCLONE, _NODE and _NODE_MODULES say where the
+// failure. HEARTH_E2E_AWS, _S3CMD, _PYTHON, _RCLONE, _VERSITYGW, _NODE and _NODE_MODULES say where the
 // clients are.
 package e2e
