@@ -148,6 +148,7 @@ to point clients at it. "sidecar demo" shows what it is good for.`,
 		p.warmCommand(),
 		p.evictCommand(),
 		p.explainCommand(),
+		p.lanceCommand(),
 		p.checkConfigCommand(),
 		p.versionCommand(),
 	)
