@@ -8,6 +8,7 @@
 //	hearth         the real binary, built by this command, without authentication
 //	hearth-sigv4   the same, each request signed and verified
 //	nginx          its slice cache, warm, files on tmpfs
+//	nginx-nopush   the same with tcp_nopush, which is better at some sizes and worse at others
 //	chi            stock net/http with chi, writing equal bytes and headers
 //	loop           a bare TCP loop in Go that parses nothing and writes what lies ready
 //

@@ -42,7 +42,7 @@ func parseHits(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "rounds; each gives every subject a turn per size")
 	f.IntVar(&o.conns, "connections", 64, "keep-alive connections, each with one request under way")
-	f.Float64Var(&o.seconds, "seconds", 0.6, "about how much processor time one turn takes")
+	f.Float64Var(&o.seconds, "seconds", 0.4, "about how much processor time one turn takes")
 	set := f.Int64("set", 256, "size of the resident set in MiB, a multiple of 32")
 	sizes := f.String("sizes", "4KiB,64KiB,1MiB", "sizes of the ranges, some of these")
 	subjects := f.String("subjects", strings.Join(subjectNames, ","), "who takes part")
@@ -87,8 +87,8 @@ func parseHits(args []string, stderr io.Writer) (options, error) {
 func hits(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	if path, err := exec.LookPath(o.nginx); err == nil {
 		o.nginx = path
-	} else if i := slices.Index(o.subjects, subjectNginx); i >= 0 {
-		o.subjects = slices.Delete(slices.Clone(o.subjects), i, i+1)
+	} else if slices.ContainsFunc(o.subjects, isNginx) {
+		o.subjects = slices.DeleteFunc(slices.Clone(o.subjects), isNginx)
 		_, _ = fmt.Fprintf(stderr, "nginx takes no part: %v\n", err) // the table will lack it too
 	}
 	s, cleanup, err := prepare(ctx, o, stderr)
@@ -130,6 +130,8 @@ func hits(ctx context.Context, o options, stdout, stderr io.Writer) (err error) 
 	}
 	return result.write(o.json, stdout)
 }
+
+func isNginx(name string) bool { return name == subjectNginx || name == subjectCorked }
 
 // prepare builds what all subjects share. cleanup removes it.
 func prepare(ctx context.Context, o options, stderr io.Writer) (_ *stage, cleanup func() error, err error) {

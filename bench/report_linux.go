@@ -202,7 +202,7 @@ func describe(s *stage) machine {
 	if err := unix.Uname(&u); err == nil {
 		m.Kernel = unix.ByteSliceToString(u.Release[:])
 	}
-	if slices.Contains(s.options.subjects, subjectNginx) {
+	if slices.ContainsFunc(s.options.subjects, isNginx) {
 		if out, err := exec.Command(s.options.nginx, "-v").CombinedOutput(); err == nil {
 			_, version, _ := strings.Cut(strings.TrimSpace(string(out)), ": ")
 			m.Nginx = strings.TrimPrefix(version, "nginx version: ")
