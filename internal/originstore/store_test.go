@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hearthcache/hearth/internal/origin"
-	"github.com/hearthcache/hearth/internal/origintest"
 	"github.com/hearthcache/hearth/internal/originstore"
+	"github.com/hearthcache/hearth/internal/origintest"
 	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/storage"
 	lancememwal "github.com/hearthcache/hearth/testdata/lance-memwal"

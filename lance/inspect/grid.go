@@ -138,4 +138,3 @@ func shorten(s string, n int) string {
 	}
 	return string([]rune(s)[:n-3]) + "..."
 }
-

@@ -95,7 +95,9 @@ func (c *collector) describe(ctx context.Context, folder string, x *Index, objec
 	for _, o := range objects {
 		x.Bytes += o.Bytes
 	}
-	has := func(name string) bool { return slices.ContainsFunc(objects, func(o Object) bool { return o.Path == name }) }
+	has := func(name string) bool {
+		return slices.ContainsFunc(objects, func(o Object) bool { return o.Path == name })
+	}
 	var err error
 	switch {
 	case has("page_lookup.lance"):

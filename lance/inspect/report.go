@@ -131,8 +131,8 @@ type MemWAL struct {
 
 // Sharding is a sharding spec.
 type Sharding struct {
-	ID     uint32 `json:"id"`
-	Text   string `json:"text"`
+	ID     uint32          `json:"id"`
+	Text   string          `json:"text"`
 	Fields []ShardingField `json:"fields"`
 }
 
