@@ -14,6 +14,16 @@ import (
 // of buckets at most.
 const maxBucketList = 16 << 20
 
+// service answers requests to the service itself: the list of buckets, and nothing else.
+// Some stores administer accounts there, and Hearth's identity is not the client's to use.
+func (h *Handler) service(w http.ResponseWriter, r *http.Request, q *call) {
+	if r.Method != http.MethodGet || !q.Query.Only("max-buckets", "continuation-token", "prefix", "bucket-region", "x-id") {
+		h.fail(w, r, failure(http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."))
+		return
+	}
+	h.listBuckets(w, r, q)
+}
+
 // listBuckets answers GET of the service: the origin's list without the buckets that the
 // sender's scopes do not show.
 func (h *Handler) listBuckets(w http.ResponseWriter, r *http.Request, q *call) {
@@ -23,14 +33,15 @@ func (h *Handler) listBuckets(w http.ResponseWriter, r *http.Request, q *call) {
 		return
 	}
 	defer func() { _ = response.Body.Close() }() // read to its end, or given up
-	if response.StatusCode == http.StatusOK && h.scopes != nil {
+	if response.StatusCode == http.StatusOK && (h.scopes != nil || h.allowed != nil) {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxBucketList+1))
 		if err == nil && len(body) > maxBucketList {
 			err = errOriginBody
 		}
 		if err == nil {
 			body, err = keepBuckets(body, func(bucket string) bool {
-				return h.scopes.Allow(q.identity.AccessKey, bucket, "", keyring.SeeBucket)
+				return (h.scopes == nil || h.scopes.Allow(q.identity.AccessKey, bucket, "", keyring.SeeBucket)) &&
+					(h.allowed == nil || h.allowed(bucket))
 			})
 		}
 		if err != nil {
@@ -49,9 +60,9 @@ func (h *Handler) listBuckets(w http.ResponseWriter, r *http.Request, q *call) {
 func keepBuckets(body []byte, keep func(bucket string) bool) ([]byte, error) {
 	var out bytes.Buffer
 	decoder := xml.NewDecoder(bytes.NewReader(body))
-	var copied, start int64
+	var copied int64
 	for {
-		before := decoder.InputOffset()
+		start := decoder.InputOffset()
 		token, err := decoder.Token()
 		if err == io.EOF {
 			break
@@ -63,7 +74,6 @@ func keepBuckets(body []byte, keep func(bucket string) bool) ([]byte, error) {
 		if !ok || element.Name.Local != "Bucket" {
 			continue
 		}
-		start = before
 		var bucket struct{ Name string }
 		if err := decoder.DecodeElement(&bucket, &element); err != nil {
 			return nil, errOriginBody

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -105,6 +107,10 @@ func (h *Handler) failWith(w http.ResponseWriter, r *http.Request, err error) {
 	var status *origin.StatusError
 	if errors.As(err, &status) && status.Status < 500 && status.Status != http.StatusTooManyRequests &&
 		!errors.Is(err, object.ErrChanged) && status.Status != http.StatusPreconditionFailed {
+		if aboutHearth[status.Code] {
+			h.failCredentials(w, r, status.Code)
+			return
+		}
 		h.relayError(w, r, status)
 		return
 	}
@@ -128,4 +134,45 @@ func (h *Handler) relayError(w http.ResponseWriter, r *http.Request, e *origin.S
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(e.Body)
 	}
+}
+
+// aboutHearth are the codes with which an origin refuses Hearth's own credentials. Their
+// bodies can hold what must not leave the process (a session token, the access key), and
+// the client would take them for a fault of its own key.
+var aboutHearth = map[string]bool{
+	"ExpiredToken": true, "InvalidToken": true, "TokenRefreshRequired": true, "InvalidAccessKeyId": true, "InvalidSecurity": true,
+	"SignatureDoesNotMatch": true, "RequestTimeTooSkewed": true, "AuthorizationHeaderMalformed": true, "RequestExpired": true,
+}
+
+// failCredentials answers for an origin that refused Hearth.
+func (h *Handler) failCredentials(w http.ResponseWriter, r *http.Request, code string) {
+	h.log.Error("the origin refuses Hearth's credentials", "code", code)
+	h.fail(w, r, failure(http.StatusServiceUnavailable, "ServiceUnavailable", "The origin refuses Hearth's credentials."))
+}
+
+// maxRefusal bounds the error answers that are looked into.
+const maxRefusal = 64 << 10
+
+// refusedHearth answers in the origin's place if response refuses Hearth's credentials.
+func (h *Handler) refusedHearth(w http.ResponseWriter, r *http.Request, response *http.Response) bool {
+	switch response.StatusCode {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+	default:
+		return false
+	}
+	head, err := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
+	var refused struct{ Code string }
+	if err == nil && xml.Unmarshal(head, &refused) == nil && aboutHearth[refused.Code] {
+		h.failCredentials(w, r, refused.Code)
+		return true
+	}
+	var rest io.Reader = response.Body
+	if err != nil {
+		rest = failingReader{err}
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), response.Body}
+	return false
 }

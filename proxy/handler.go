@@ -121,12 +121,16 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 		h.failWith(cw, r, err)
 		return
 	}
-	if t.Bucket != "" && h.allowed != nil && !h.allowed(t.Bucket) {
+	if t.Bucket != "" && (h.allowed != nil && !h.allowed(t.Bucket) || t.Bucket == reservedBucket) {
 		h.fail(cw, r, failure(http.StatusForbidden, "AccessDenied", "This Hearth does not serve the bucket."))
 		return
 	}
 	h.route(cw, r, q)
 }
+
+// reservedBucket is where MinIO has its administration, which nobody may reach with
+// Hearth's identity.
+const reservedBucket = "minio"
 
 // A call is one request being answered.
 type call struct {
@@ -166,8 +170,8 @@ func (h *Handler) route(w http.ResponseWriter, r *http.Request, q *call) {
 		h.read(w, r, q)
 	case read && q.Bucket != "" && r.Method == http.MethodGet && isList(q.Query):
 		h.list(w, r, q)
-	case q.Bucket == "" && q.Key == "" && r.Method == http.MethodGet:
-		h.listBuckets(w, r, q)
+	case q.Bucket == "":
+		h.service(w, r, q)
 	case read:
 		h.describe(w, r, q)
 	case r.Method == http.MethodPost && q.Key == "" && q.Query.Has("delete"):

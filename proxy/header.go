@@ -17,6 +17,8 @@ var ours = map[string]bool{
 	"Authorization": true, "X-Amz-Date": true, "X-Amz-Security-Token": true, "X-Amz-Content-Sha256": true,
 	"X-Amz-Decoded-Content-Length": true, "X-Amz-Trailer": true, "Host": true, "Content-Length": true,
 	"Date": true, "X-Amz-Region-Set": true,
+	// Answers are looked into on their way: no coding of this hop.
+	"Accept-Encoding": true,
 }
 
 // wireName is how a header's name is written: S3 clients read x-amz-meta-* names as

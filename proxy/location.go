@@ -37,7 +37,22 @@ func localizeCompletion(r *http.Request, q *call, response *http.Response) {
 type locationBody struct {
 	io.ReadCloser
 	location string
+	seen     []byte    // what was handed through
 	rest     io.Reader // once the document has begun
+}
+
+// begun reports whether the root element has begun: stores send the XML declaration and
+// then white space until they are done.
+func begun(seen []byte) bool {
+	seen = bytes.TrimLeft(seen, " \t\r\n")
+	if bytes.HasPrefix(seen, []byte("<?")) {
+		_, after, ended := bytes.Cut(seen, []byte("?>"))
+		if !ended {
+			return false
+		}
+		seen = bytes.TrimLeft(after, " \t\r\n")
+	}
+	return len(seen) > 0
 }
 
 func (b *locationBody) Read(p []byte) (int, error) {
@@ -45,7 +60,8 @@ func (b *locationBody) Read(p []byte) (int, error) {
 		return b.rest.Read(p)
 	}
 	n, err := b.ReadCloser.Read(p)
-	if len(bytes.TrimLeft(p[:n], " \t\r\n")) == 0 {
+	b.seen = append(b.seen, p[:n]...)
+	if !begun(b.seen) && len(b.seen) < maxCompletion {
 		return n, err
 	}
 	document := append([]byte(nil), p[:n]...)

@@ -57,7 +57,7 @@ func readRequest(r *http.Request, q *call) (request object.Request, understood b
 			IfMatch: joined(r.Header["If-Match"]), IfNoneMatch: joined(r.Header["If-None-Match"]),
 			IfModifiedSince: first(r.Header["If-Modified-Since"]), IfUnmodifiedSince: first(r.Header["If-Unmodified-Since"]),
 		},
-		Checksums:    strings.EqualFold(first(r.Header["X-Amz-Checksum-Mode"]), "ENABLED"),
+		Checksums:    span.Kind == object.RangeAll && strings.EqualFold(first(r.Header["X-Amz-Checksum-Mode"]), "ENABLED"),
 		DescribeOnly: r.Method == http.MethodHead,
 	}, true
 }
@@ -84,7 +84,10 @@ func joined(values []string) string {
 // (SSE-C), requester pays, an expected owner and whatever else comes pass through.
 func plainHeaders(h http.Header) bool {
 	for name := range h {
-		if !strings.HasPrefix(name, "X-Amz-") {
+		switch {
+		case strings.HasPrefix(name, "X-Minio-"), strings.HasPrefix(name, "X-Rgw-"), strings.HasPrefix(name, "X-Goog-"):
+			return false // other stores' own
+		case !strings.HasPrefix(name, "X-Amz-"):
 			continue
 		}
 		switch name {
@@ -219,7 +222,7 @@ func (h *Handler) forwardRead(w http.ResponseWriter, r *http.Request, q *call) {
 	}
 	defer func() { _ = response.Body.Close() }() // read to its end, or given up
 	if r.Method == http.MethodGet && response.StatusCode == http.StatusOK && response.ContentLength >= 0 &&
-		response.ContentLength <= object.MaxManifestBytes && object.IsShardManifest(q.Key) {
+		response.ContentLength <= object.MaxManifestBytes && q.Query.Only("x-id") && object.IsShardManifest(q.Key) {
 		contents, err := io.ReadAll(response.Body)
 		if err != nil {
 			h.failWith(w, r, errors.Join(errOriginBody, err))
@@ -235,6 +238,9 @@ var errOriginBody = errors.New("proxy: the origin's body ended early")
 
 // relay repeats an origin's answer.
 func (h *Handler) relay(w http.ResponseWriter, r *http.Request, q *call, response *http.Response) {
+	if h.refusedHearth(w, r, response) {
+		return
+	}
 	header := w.Header()
 	copyHeader(header, response.Header)
 	setTrace(header, string(object.Bypass), q.start)

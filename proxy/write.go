@@ -18,7 +18,8 @@ import (
 func (h *Handler) describe(w http.ResponseWriter, r *http.Request, q *call) {
 	var err error
 	switch {
-	case q.Query.Has("versions") || q.Query.Has("uploads"):
+	case (q.Query.Has("versions") || q.Query.Has("uploads")) && q.Query.Only("versions", "uploads", "prefix", "delimiter", "max-keys",
+		"max-uploads", "key-marker", "version-id-marker", "upload-id-marker", "encoding-type", "x-id"):
 		err = h.allowList(q)
 	case r.Method == http.MethodHead && q.Query.Only("x-id"), q.Query.Has("location") && q.Query.Only("location", "x-id"):
 		err = h.allow(q, q.Bucket, "", keyring.SeeBucket)
@@ -72,6 +73,11 @@ func (h *Handler) allowWrite(r *http.Request, q *call) error {
 	if err := h.allow(q, q.Bucket, q.Key, keyring.Write); err != nil {
 		return err
 	}
+	if reachesFurther(r.Header) {
+		if err := h.allow(q, q.Bucket, "", keyring.Write); err != nil {
+			return err
+		}
+	}
 	if q.Query.Has("select") { // a POST that reads
 		if err := h.allow(q, q.Bucket, q.Key, keyring.Read); err != nil {
 			return err
@@ -124,19 +130,35 @@ func invalidCopySource(message, source string) *Failure {
 // effectOf says what a request may change.
 func effectOf(r *http.Request, q *call) object.Effect {
 	switch {
-	case q.Bucket == "":
+	case q.Bucket == "" || r.Method == http.MethodOptions:
 		return object.Effect{}
+	case reachesFurther(r.Header):
+		return object.Effect{Bucket: q.Bucket, WholeBucket: true}
 	case q.Key == "":
-		if describesBucket(q.Query) {
+		created := r.Method == http.MethodPut && q.Query.Only("x-id")
+		if created || describesBucket(q.Query) {
 			return object.Effect{}
 		}
 		return object.Effect{Bucket: q.Bucket, WholeBucket: true}
+	case q.Query.Has("select"):
+		return object.Effect{} // a POST that reads
 	}
-	replaces := r.Method == http.MethodPut || r.Method == http.MethodPost
-	if q.Query.Has("partNumber") || q.Query.Has("uploads") || describesObject(q.Query) {
-		replaces = false // a part is not the object; an attribute is not its bytes
+	effect := object.Effect{Bucket: q.Bucket, Keys: []string{q.Key}}
+	effect.Attributes = q.Query.Has("partNumber") || q.Query.Has("uploads") || describesObject(q.Query) // a part is not the object
+	effect.Replaces = !effect.Attributes && (r.Method == http.MethodPut || r.Method == http.MethodPost)
+	return effect
+}
+
+// reachesFurther recognises extensions of other stores by which a request for one key
+// touches others: forced deletion of a prefix, archives that are unpacked, renames.
+func reachesFurther(header http.Header) bool {
+	for name := range header {
+		if strings.HasPrefix(name, "X-Minio-") || strings.HasPrefix(name, "X-Amz-Meta-Snowball-") ||
+			strings.HasPrefix(name, "X-Amz-Meta-Minio-Snowball-") || strings.HasPrefix(name, "X-Amz-Rename-") {
+			return true
+		}
 	}
-	return object.Effect{Bucket: q.Bucket, Keys: []string{q.Key}, Replaces: replaces}
+	return false
 }
 
 // describesBucket recognises the sub-resources of a bucket that leave its objects as
@@ -157,7 +179,7 @@ func describesBucket(q query) bool {
 // describesObject recognises the sub-resources of an object that leave its bytes as
 // they are.
 func describesObject(q query) bool {
-	for _, name := range []string{"acl", "tagging", "retention", "legal-hold", "restore", "torrent", "attributes", "select"} {
+	for _, name := range []string{"acl", "tagging", "retention", "legal-hold", "restore", "torrent", "attributes"} {
 		if q.Has(name) {
 			return true
 		}
@@ -215,19 +237,27 @@ func (h *Handler) deleteObjects(w http.ResponseWriter, r *http.Request, q *call)
 	h.relay(w, r, q, response)
 }
 
-// deletedKeys returns the keys that a Delete document names; false if it is none.
+// deletedKeys returns the keys that a Delete document names; false if it is none, or if
+// parsers may disagree about which keys those are.
 func deletedKeys(body []byte) (keys []string, ok bool) {
 	var request struct {
 		XMLName xml.Name `xml:"Delete"`
 		Objects []struct {
-			Key string `xml:"Key"`
+			Keys []string `xml:"Key"`
 		} `xml:"Object"`
 	}
-	if err := xml.Unmarshal(body, &request); err != nil {
+	decoder := xml.NewDecoder(bytes.NewReader(body))
+	if err := decoder.Decode(&request); err != nil {
+		return nil, false
+	}
+	if rest := bytes.TrimSpace(body[decoder.InputOffset():]); len(rest) > 0 {
 		return nil, false
 	}
 	for _, o := range request.Objects {
-		keys = append(keys, o.Key)
+		if len(o.Keys) != 1 {
+			return nil, false
+		}
+		keys = append(keys, o.Keys[0])
 	}
 	return keys, true
 }

@@ -62,6 +62,7 @@ var dropped = map[string]bool{
 	"Access-Control-Allow-Origin": true, "Access-Control-Allow-Methods": true, "Access-Control-Expose-Headers": true,
 	"Access-Control-Allow-Headers": true, "Access-Control-Allow-Credentials": true, "Access-Control-Max-Age": true, "Vary": true,
 	"X-Amz-Mp-Parts-Count": true, "Strict-Transport-Security": true,
+	"Set-Cookie": true, "Server-Timing": true, "X-Cache": true, "X-Amz-Cf-Id": true, "X-Amz-Cf-Pop": true, "Cf-Ray": true,
 }
 
 // FromHeader reads facts from the headers of an answer to GET or HEAD. size is

@@ -123,8 +123,20 @@ func (s *Service) getImmutable(ctx context.Context, q Request, v verdict) (*Obje
 		want = expectation{etag: entry.ETag, size: entry.Size, given: true}
 	}
 	since := s.epochs.Now()
-	if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) && (!q.Checksums || f.ChecksumsKnown) {
-		return s.open(ctx, q, f, since, nil, Hit)
+	if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) {
+		if !q.Checksums || f.ChecksumsKnown {
+			return s.open(ctx, q, f, since, nil, Hit)
+		}
+		if s.residentShare(q, &f) != none { // bytes are here: only the checksums are missing
+			return s.describe(ctx, q, want, since, Hit)
+		}
+	}
+	if want.given && want.size > 0 && !q.Conditions.Any() {
+		if _, _, ok := q.Range.Resolve(want.size); !ok {
+			return &Object{
+				Facts: facts.Facts{ETag: want.etag, Size: want.size}, Status: http.StatusRequestedRangeNotSatisfiable, Outcome: Hit,
+			}, nil
+		}
 	}
 	return s.learnShared(ctx, q, want)
 }
@@ -143,9 +155,9 @@ func (s *Service) getRevalidated(ctx context.Context, q Request, v verdict) (*Ob
 		return s.learn(ctx, q, expectation{}, since)
 	}
 	if known || q.DescribeOnly {
-		o, err := s.describe(ctx, q, since, Revalidated)
+		o, err := s.describe(ctx, q, expectation{}, since, Revalidated)
 		var status *origin.StatusError
-		if q.DescribeOnly || !errors.As(err, &status) {
+		if q.DescribeOnly || !errors.As(err, &status) || status.Status >= 500 || errors.Is(err, ErrChanged) {
 			return o, err
 		}
 		// A HEAD cannot say what is wrong: let the GET's own error answer.
@@ -154,10 +166,13 @@ func (s *Service) getRevalidated(ctx context.Context, q Request, v verdict) (*Ob
 }
 
 // describe asks the origin for the facts, remembers them and answers q with them.
-func (s *Service) describe(ctx context.Context, q Request, since uint64, hit Outcome) (*Object, error) {
+func (s *Service) describe(ctx context.Context, q Request, want expectation, since uint64, hit Outcome) (*Object, error) {
 	f, err := s.head(ctx, q.Bucket, q.Key, since)
 	if err != nil {
 		return nil, err
+	}
+	if !want.met(&f) {
+		return nil, mismatch(q, want, &f)
 	}
 	return s.open(ctx, q, f, since, nil, hit)
 }
@@ -169,6 +184,7 @@ func (s *Service) head(ctx context.Context, bucket, key string, since uint64) (f
 		return facts.Facts{}, err
 	}
 	defer slot.Release()
+	asked := s.now() // what is confirmed is the state from now on, however late the answer
 	o, err := s.origin.Head(ctx, bucket, key, http.Header{"x-amz-checksum-mode": {"ENABLED"}})
 	if err != nil {
 		return facts.Facts{}, err
@@ -176,7 +192,7 @@ func (s *Service) head(ctx context.Context, bucket, key string, since uint64) (f
 	if o.Size < 0 {
 		return facts.Facts{}, fmt.Errorf("%w: HEAD of %s/%s without a length", origin.ErrCorrupt, bucket, key)
 	}
-	f := facts.FromHeader(o.Header, o.Size, true, s.now())
+	f := facts.FromHeader(o.Header, o.Size, true, asked)
 	s.remember(since, bucket, key, f)
 	return f, nil
 }
@@ -285,6 +301,8 @@ func (s *Service) stream(ctx context.Context, q Request) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Once the headers are there the pace is the client's, which may not hold a slot.
+	defer slot.Release()
 	header, tag := http.Header{}, ""
 	if q.Checksums {
 		header["x-amz-checksum-mode"] = []string{"ENABLED"}
@@ -295,22 +313,21 @@ func (s *Service) stream(ctx context.Context, q Request) (*Object, error) {
 			err = fmt.Errorf("%w: HEAD of %s/%s without a length", origin.ErrCorrupt, q.Bucket, q.Key)
 		}
 		if err != nil {
-			slot.Release()
 			return nil, err
 		}
 		answer := &Object{Facts: facts.FromHeader(o.Header, o.Size, q.Checksums, s.now()), Outcome: Bypass}
 		answer.Status = q.Conditions.Evaluate(&answer.Facts)
 		if answer.Status != 0 || q.DescribeOnly {
-			slot.Release()
 			return finishDescription(answer, q), nil
 		}
-		tag = answer.Facts.ETag
+		if answer.Facts.Strong() {
+			tag = answer.Facts.ETag
+		}
 	}
 	o, err := s.origin.Get(ctx, origin.GetRequest{
 		Bucket: q.Bucket, Key: q.Key, Range: originRange(q.Range), IfMatch: tag, WantSize: -1, Header: header,
 	})
 	if err != nil {
-		slot.Release()
 		if errors.Is(err, origin.ErrChanged) {
 			err = fmt.Errorf("%w: %w", ErrChanged, err)
 		}
@@ -319,7 +336,7 @@ func (s *Service) stream(ctx context.Context, q Request) (*Object, error) {
 	return &Object{
 		Facts:  facts.FromHeader(o.Header, o.Size, q.Checksums && o.Status == http.StatusOK, s.now()),
 		Status: o.Status, Offset: o.Offset, Length: o.Length, Outcome: Bypass,
-		Body: &Body{stream: slotted{o.Body, slot}},
+		Body: &Body{stream: o.Body},
 	}, nil
 }
 

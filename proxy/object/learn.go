@@ -59,36 +59,35 @@ func (f *flights) join(bucket, key string) (wait <-chan struct{}, done func()) {
 // itself: an error is nobody else's, least of all a 404 from before the object was
 // written.
 func (s *Service) learnShared(ctx context.Context, q Request, want expectation) (*Object, error) {
-	since := s.epochs.Now()
-	wait, done := s.learning.join(q.Bucket, q.Key)
-	if done != nil {
-		defer done()
-		return s.learn(ctx, q, want, since)
+	for range shareTries {
+		since := s.epochs.Now()
+		wait, done := s.learning.join(q.Bucket, q.Key)
+		if done != nil {
+			defer done()
+			return s.learn(ctx, q, want, since)
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		since = s.epochs.Now()
+		if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) && (!q.Checksums || f.ChecksumsKnown) {
+			return s.open(ctx, q, f, since, nil, Hit)
+		}
 	}
-	select {
-	case <-wait:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	since = s.epochs.Now()
-	if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) && (!q.Checksums || f.ChecksumsKnown) {
-		return s.open(ctx, q, f, since, nil, Hit)
-	}
-	return s.learn(ctx, q, want, since)
+	return s.learn(ctx, q, want, s.epochs.Now())
 }
+
+// shareTries is how many leaders a follower waits for in turn. One that fails, or whose
+// client leaves, is followed by the next, not by all at once.
+const shareTries = 3
 
 // learn asks the origin for facts and, in the same request, the first bytes that q
 // needs, rounded out to pages. since is an epoch taken before.
 func (s *Service) learn(ctx context.Context, q Request, want expectation, since uint64) (*Object, error) {
 	if q.DescribeOnly || q.Conditions.Any() {
-		f, err := s.head(ctx, q.Bucket, q.Key, since)
-		if err != nil {
-			return nil, err
-		}
-		if !want.met(&f) {
-			return nil, mismatch(q, want, &f)
-		}
-		return s.open(ctx, q, f, since, nil, Miss)
+		return s.describe(ctx, q, want, since, Miss)
 	}
 	f, opened, err := s.fetch(ctx, q, want, since, pagecache.Demand)
 	if errors.Is(err, origin.ErrRange) || errors.Is(err, origin.ErrCorrupt) {
@@ -106,7 +105,12 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 
 // quoted puts an entity tag into the form that If-Match takes: some stores list it
 // without quotes.
-func quoted(etag string) string { return `"` + strings.Trim(etag, `"`) + `"` }
+func quoted(etag string) string {
+	if bare := strings.Trim(etag, `"`); bare != "" {
+		return `"` + bare + `"`
+	}
+	return ""
+}
 
 func mismatch(q Request, want expectation, f *facts.Facts) error {
 	return fmt.Errorf("%w: %s/%s is %s, %d bytes, published as %s, %d bytes",
@@ -122,6 +126,7 @@ func (s *Service) fetch(
 	if err != nil {
 		return facts.Facts{}, nil, err
 	}
+	asked := s.now()
 	request := origin.GetRequest{Bucket: q.Bucket, Key: q.Key, Range: s.firstRun(q), WantSize: -1}
 	if q.Checksums {
 		request.Header = http.Header{"x-amz-checksum-mode": {"ENABLED"}}
@@ -134,19 +139,23 @@ func (s *Service) fetch(
 	bodyCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
 	o, err := s.origin.Get(bodyCtx, request)
-	stop()
+	if !stop() && err == nil { // the client left in that very moment: the body is dead
+		_ = o.Body.Close()
+		err = ctx.Err()
+	}
 	if err != nil {
 		cancel()
 		slot.Release()
 		if ctx.Err() != nil {
 			return facts.Facts{}, nil, context.Cause(ctx)
 		}
-		if want.given && gone(err) {
+		// A range behind the end is the client's mistake, not a change.
+		if want.given && (errors.Is(err, origin.ErrChanged) || errors.Is(err, origin.ErrNotFound)) {
 			return facts.Facts{}, nil, fmt.Errorf("%w: %w", ErrChanged, err)
 		}
 		return facts.Facts{}, nil, err
 	}
-	f := facts.FromHeader(o.Header, o.Size, q.Checksums && o.Status == http.StatusOK, s.now())
+	f := facts.FromHeader(o.Header, o.Size, q.Checksums && o.Status == http.StatusOK, asked)
 	if f.Strong() {
 		s.remember(since, q.Bucket, q.Key, f)
 	}
@@ -210,16 +219,4 @@ func (o *opening) Close() error {
 type limited struct {
 	io.Reader
 	io.Closer
-}
-
-// slotted gives a scheduler slot back when the body is closed.
-type slotted struct {
-	io.ReadCloser
-	slot *pagecache.Slot
-}
-
-func (b slotted) Close() error {
-	err := b.ReadCloser.Close()
-	b.slot.Release()
-	return err
 }

@@ -38,6 +38,6 @@ func (s *Service) List(ctx context.Context, bucket, prefix string, yield func(pu
 		return nil
 	}
 	return s.origin.List(ctx, bucket, prefix, func(e origin.Entry) error {
-		return yield(publication.Entry{Key: e.Key, Size: e.Size, ETag: e.ETag, LastModified: e.LastModified, Raw: e.Raw})
+		return yield(entryOf(e))
 	})
 }

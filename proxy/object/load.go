@@ -74,9 +74,10 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	}
 	since := s.epochs.Now()
 	l := Loaded{Pages: before.Pages, AlreadyBytes: before.ResidentBytes}
-	q := Request{Bucket: bucket, Key: e.Key}
+	// Together with their checksums, which SDKs ask for, if one request brings it all.
+	q := Request{Bucket: bucket, Key: e.Key, Checksums: e.Size <= s.runBytes}
 	if off > 0 || n < e.Size {
-		q.Range = Range{Kind: RangeClosed, First: off, Last: off + n - 1}
+		q.Range, q.Checksums = Range{Kind: RangeClosed, First: off, Last: off + n - 1}, false
 	}
 	want := expectation{etag: e.ETag, size: e.Size, given: true}
 

@@ -2,7 +2,11 @@ package object
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/proxy/class"
@@ -29,14 +33,12 @@ func (s *Service) resolve(ctx context.Context, bucket, key string) verdict {
 		if v.generation == nil {
 			return v
 		}
-		v.inventory = s.confirm(ctx, v.generation)
-		if v.inventory != nil {
+		if v.inventory = s.confirm(ctx, v.generation); v.inventory != nil {
 			v.Class = class.Immutable
 		}
-		return v
 	}
 	if v.Class == class.Immutable && s.demoted.has(bucket, key) {
-		v.Class = class.Revalidate
+		v.Class, v.inventory = class.Revalidate, nil
 	}
 	return v
 }
@@ -49,26 +51,103 @@ func (s *Service) Classify(bucket, key string) class.Class {
 // confirm returns the inventory of a published generation, listing it if nobody did
 // yet, or nil if it is violated or cannot be listed.
 func (s *Service) confirm(ctx context.Context, g *publication.Generation) *publication.Inventory {
+	if state, inventory := g.State(); state != publication.Published {
+		return inventory
+	}
+	if s.unconfirmed.lately(g, s.now()) {
+		return nil
+	}
 	inventory, err := g.Confirm(ctx, func(ctx context.Context) (*publication.Inventory, error) {
-		var entries []publication.Entry
-		err := s.origin.List(ctx, g.Bucket, g.Prefix, func(e origin.Entry) error {
-			entries = append(entries, publication.Entry{
-				Key: e.Key, Size: e.Size, ETag: e.ETag, LastModified: e.LastModified, Raw: e.Raw,
-			})
-			return nil
-		})
+		if s.unconfirmed.lately(g, s.now()) { // by the one this reader has waited for
+			return nil, errUnconfirmed
+		}
+		entries, err := s.listGeneration(ctx, g)
 		if err != nil {
+			if ctx.Err() == nil {
+				s.unconfirmed.note(g, s.now())
+				s.log.Warn("generation not confirmed, revalidating", "bucket", g.Bucket, "prefix", g.Prefix, "err", err)
+			}
 			return nil, err
 		}
 		return s.confirmed(g, entries), nil
 	})
 	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Warn("generation not confirmed, revalidating", "bucket", g.Bucket, "prefix", g.Prefix, "err", err)
-		}
 		return nil
 	}
 	return inventory
+}
+
+// maxInventory bounds the objects of a generation that is confirmed: one has a few dozen.
+const maxInventory = 100_000
+
+// errUnconfirmed says that a listing cannot serve as an inventory, or failed a moment ago.
+var errUnconfirmed = errors.New("object: generation cannot be confirmed")
+
+// listGeneration lists what lies below g, as an inventory needs it.
+func (s *Service) listGeneration(ctx context.Context, g *publication.Generation) ([]publication.Entry, error) {
+	var entries []publication.Entry
+	err := s.origin.List(ctx, g.Bucket, g.Prefix, func(e origin.Entry) error {
+		entries = append(entries, entryOf(e))
+		if len(entries) > maxInventory {
+			return usable(entries)
+		}
+		return nil
+	})
+	if err == nil {
+		err = usable(entries)
+	}
+	return entries, err
+}
+
+// usable reports why entries cannot serve as an inventory.
+func usable(entries []publication.Entry) error {
+	if len(entries) > maxInventory {
+		return fmt.Errorf("%w: more than %d objects", errUnconfirmed, maxInventory)
+	}
+	for i := range entries {
+		if quoted(entries[i].ETag) == "" {
+			return fmt.Errorf("%w: the origin lists no entity tags", errUnconfirmed)
+		}
+	}
+	return nil
+}
+
+// entryOf puts an origin's listing into this package's words.
+func entryOf(e origin.Entry) publication.Entry {
+	return publication.Entry{Key: e.Key, Size: e.Size, ETag: e.ETag, LastModified: e.LastModified, Raw: e.Raw}
+}
+
+// confirmPause is how long a generation whose listing failed is revalidated before it is
+// listed again: readers do not queue for an origin that is ill.
+const confirmPause = time.Second
+
+// maxFailures bounds what is remembered; forgetting costs a listing.
+const maxFailures = 4096
+
+// failures remember when generations could not be confirmed. The zero value is empty.
+type failures struct {
+	mu   sync.Mutex
+	last map[*publication.Generation]time.Time // Guarded by mu
+}
+
+func (f *failures) lately(g *publication.Generation, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, ok := f.last[g]
+	if ok && now.Sub(at) >= confirmPause {
+		delete(f.last, g)
+		ok = false
+	}
+	return ok
+}
+
+func (f *failures) note(g *publication.Generation, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == nil || len(f.last) == maxFailures {
+		f.last = make(map[*publication.Generation]time.Time)
+	}
+	f.last[g] = now
 }
 
 // sameTag compares entity tags of a listing and of an object; some stores leave the

@@ -4,7 +4,7 @@
 // It stands beneath HTTP and SigV4 and above the page cache and the origin. A
 // [Service] classifies a key (package class), knows what HEAD would say of it
 // (package facts), knows which generations are published (package publication),
-// and answers [Service.Get] and [Service.Head] from pages where that is right.
+// and answers [Service.Get] from pages where that is right.
 // Writes go through [Service.Forward], which sends them to the origin and
 // invalidates what they may touch, before and after.
 //
@@ -106,8 +106,9 @@ type Service struct {
 	metrics     *metrics
 	now         func() time.Time
 
-	learning flights
-	demoted  demotions
+	learning    flights
+	demoted     demotions
+	unconfirmed failures
 
 	closeOnce sync.Once
 	closeErr  error

@@ -19,9 +19,6 @@ var ErrTooLarge = errors.New("object: too large to be read whole")
 // if its class allows it. It returns new memory, and the errors of Get or [ErrTooLarge].
 func (s *Service) ReadAll(ctx context.Context, bucket, key string, limit int64) ([]byte, error) {
 	o, err := s.Get(ctx, Request{Bucket: bucket, Key: key})
-	if errors.Is(err, ErrForward) {
-		return nil, nil // an empty object
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +73,9 @@ func (s *Service) ReadVersionHint(ctx context.Context, shard publication.Shard) 
 // must have begun after the generation was published. Confirm takes ownership of entries.
 func (s *Service) Confirm(ctx context.Context, g *publication.Generation, entries []publication.Entry) (*publication.Inventory, error) {
 	return g.Confirm(ctx, func(context.Context) (*publication.Inventory, error) {
+		if err := usable(entries); err != nil {
+			return nil, err
+		}
 		return s.confirmed(g, entries), nil
 	})
 }

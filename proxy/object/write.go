@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 
@@ -20,32 +21,79 @@ type Effect struct {
 	// WholeBucket says that any object of Bucket may be.
 	WholeBucket bool
 	// Replaces says that the keys get new contents (PUT, POST, COPY) rather than
-	// being deleted or described anew.
+	// being deleted.
 	Replaces bool
+	// Attributes says that only what is said about the keys changes, not their bytes.
+	Attributes bool
 }
 
 // Forward sends a request to the origin as it is and returns its answer, whose body
-// the caller closes. What effect names is invalidated before the request is sent,
-// before the answer's headers are returned and again before each piece of its body
-// is, so that whoever learns that a write happened reads the new state, and no fill
-// that began earlier can bring the old one back.
+// the caller closes. What effect names is invalidated before the request is sent and
+// before the answer is returned, so that whoever learns that a write happened reads the
+// new state, and no fill that began earlier can bring the old one back. An answer that
+// may begin before the write is done (one without a length) invalidates with each piece.
+//
+// If the outcome stays unknown, because no answer came or nobody waited for its end, the
+// write may still land at any time: the keys are revalidated from then on.
 func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect) (*http.Response, error) {
 	if effect.Bucket == "" {
 		return s.origin.Do(ctx, r)
 	}
-	s.watchWrites(effect)
+	rewritten := s.rewritten(effect)
 	s.invalidateEffect(effect)
 	response, err := s.origin.Do(ctx, r)
-	s.invalidateEffect(effect)
 	if err != nil {
+		if !errors.Is(err, origin.ErrInvalid) && !errors.Is(err, origin.ErrBucketNotAllowed) { // else nothing was sent
+			s.uncertain(effect)
+		}
 		return nil, err
 	}
-	response.Body = &invalidatingBody{ReadCloser: response.Body, invalidate: func() { s.invalidateEffect(effect) }}
+	if response.StatusCode < 300 {
+		s.watchWrites(effect, rewritten)
+	}
+	s.invalidateEffect(effect)
+	if response.ContentLength < 0 {
+		response.Body = &lateBody{ReadCloser: response.Body, s: s, effect: effect}
+	}
 	return response, nil
 }
 
+// rewritten returns the keys of class immutable that are known, and so were written
+// before.
+func (s *Service) rewritten(e Effect) map[string]bool {
+	var known map[string]bool
+	if !e.Replaces {
+		return nil
+	}
+	for _, key := range e.Keys {
+		if s.rules.Load().Classify(e.Bucket, key).Class != class.Immutable {
+			continue
+		}
+		if _, ok := s.facts.Get(e.Bucket, key); ok {
+			if known == nil {
+				known = make(map[string]bool)
+			}
+			known[key] = true
+		}
+	}
+	return known
+}
+
+// uncertain deals with a write of which nobody knows whether and when it happens.
+func (s *Service) uncertain(e Effect) {
+	for _, key := range e.Keys {
+		if !e.Attributes {
+			s.demoted.add(e.Bucket, key)
+		}
+	}
+	s.invalidateEffect(e)
+}
+
 // watchWrites notices writes that break the promise of immutability.
-func (s *Service) watchWrites(e Effect) {
+func (s *Service) watchWrites(e Effect, rewritten map[string]bool) {
+	if e.Attributes {
+		return
+	}
 	for _, key := range e.Keys {
 		if table, shard, _, ok := memwal.ParseManifestPath(key); ok && !e.Replaces {
 			// The table is being dropped: under its name, versions begin anew.
@@ -58,10 +106,7 @@ func (s *Service) watchWrites(e Effect) {
 			}
 			continue
 		}
-		if !e.Replaces || s.rules.Load().Classify(e.Bucket, key).Class != class.Immutable {
-			continue
-		}
-		if _, known := s.facts.Get(e.Bucket, key); known {
+		if rewritten[key] {
 			s.metrics.violations.Inc()
 			s.log.Warn("second write of a key of class immutable, revalidating it from now on", "bucket", e.Bucket, "key", key)
 			s.demoted.add(e.Bucket, key)
@@ -114,14 +159,26 @@ func (s *Service) Invalidate(scope epoch.Scope) Dropped {
 	return d
 }
 
-// invalidatingBody invalidates before it hands out what the origin said.
-type invalidatingBody struct {
+// A lateBody is an answer that began before its outcome was known: the origin keeps the
+// connection alive while it completes an upload.
+type lateBody struct {
 	io.ReadCloser
-	invalidate func()
+	s      *Service
+	effect Effect
+	ended  bool
 }
 
-func (b *invalidatingBody) Read(p []byte) (int, error) {
+func (b *lateBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.invalidate()
+	b.ended = b.ended || err == io.EOF
+	b.s.invalidateEffect(b.effect)
 	return n, err
+}
+
+func (b *lateBody) Close() error {
+	err := b.ReadCloser.Close()
+	if !b.ended {
+		b.s.uncertain(b.effect)
+	}
+	return err
 }

@@ -104,7 +104,7 @@ func (r *Registry) record(shard Shard, m *memwal.ShardManifest) []*Generation {
 			g.namedBy(m.Version)
 			continue
 		}
-		if !latest.names(m.Version, t.Path) || r.retired.bars(name, m.Version) || len(r.gens) >= r.max {
+		if !latest.names(m.Version, t.Path) || r.retired.bars(name, m.Version) || !r.makeRoomLocked(shard, latest) {
 			continue
 		}
 		g := &Generation{
@@ -116,6 +116,25 @@ func (r *Registry) record(shard Shard, m *memwal.ShardManifest) []*Generation {
 		fresh = append(fresh, g)
 	}
 	return fresh
+}
+
+// makeRoomLocked forgets a generation if the registry is full: one of the same shard that
+// its newest manifest does not name any more. It reports whether there is room; the live
+// generations of other shards are not given up for it.
+func (r *Registry) makeRoomLocked(shard Shard, latest *newest) bool {
+	if len(r.gens) < r.max {
+		return true
+	}
+	for name, g := range r.gens {
+		if g.Bucket != shard.Bucket || g.Table != shard.Table || g.Shard != shard.ID || latest == nil {
+			continue
+		}
+		if _, live := latest.live[g.Dir]; !live {
+			delete(r.gens, name)
+			return true
+		}
+	}
+	return false
 }
 
 // Lookup returns the generation that bucket/key lies below, or nil if it is not
