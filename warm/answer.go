@@ -20,6 +20,37 @@ type Request struct {
 	// BudgetBytes bounds the objects taken, counted in their sizes, smallest first; 0
 	// means what the cache can hold, which is a limit in any case.
 	BudgetBytes int64
+	// Roles are what is wanted of the path; none means all. Bytes of other roles come only
+	// where they share a page.
+	Roles []Role
+	// PKColumns are the columns of the primary key; none means what the generation's
+	// manifest says.
+	PKColumns []string
+	// Priority orders the queue; jobs that run already are not interrupted.
+	Priority Priority
+}
+
+// Priority is how urgent a job is beside others. The zero value is normal.
+type Priority int8
+
+// The priorities.
+const (
+	PriorityLow    Priority = -1 // what Hearth warms by itself
+	PriorityNormal Priority = 0
+	PriorityHigh   Priority = 1
+)
+
+// ParsePriority reads the word for a priority; the empty one is normal.
+func ParsePriority(s string) (Priority, error) {
+	switch s {
+	case "low":
+		return PriorityLow, nil
+	case "", "normal":
+		return PriorityNormal, nil
+	case "high":
+		return PriorityHigh, nil
+	}
+	return 0, &FieldError{Field: "priority", Message: "not one of low, normal, high"}
 }
 
 func (r Request) validate(o Options) error {
@@ -32,11 +63,23 @@ func (r Request) validate(o Options) error {
 		return &FieldError{Field: "deadline", Message: "is negative"}
 	case r.Deadline > o.MaxDeadline:
 		return &FieldError{Field: "deadline", Message: "is longer than the limit of " + o.MaxDeadline.String()}
+	case r.Priority < PriorityLow || r.Priority > PriorityHigh:
+		return &FieldError{Field: "priority", Message: "not one of low, normal, high"}
+	case len(r.PKColumns) > maxColumns:
+		return &FieldError{Field: "pk_columns", Message: "too many columns"}
 	case r.BudgetBytes < 0:
 		return &FieldError{Field: "budget_bytes", Message: "is negative"}
 	}
+	for _, role := range r.Roles {
+		if _, err := ParseRole(string(role)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
+
+// maxColumns bounds the columns of a key; what does not fit is no key.
+const maxColumns = 64
 
 // State is how far a path is.
 type State string
@@ -80,6 +123,8 @@ const (
 	ReasonNoSpace Reason = "no_space"
 	// ReasonChanged: objects were replaced or deleted while they were loaded.
 	ReasonChanged Reason = "changed"
+	// ReasonRetired: the generation was retired meanwhile.
+	ReasonRetired Reason = "retired"
 	// ReasonEvicted: pages went again before the job ended, or never entered.
 	ReasonEvicted Reason = "evicted"
 )
@@ -128,6 +173,10 @@ type Receipt struct {
 	// FailedObjects could not be loaded; ChangedObjects were not what was listed.
 	FailedObjects  int `json:"failed_objects,omitempty"`
 	ChangedObjects int `json:"changed_objects,omitempty"`
+
+	// Roles say what there is of each role, wanted or not; absent if nothing below the path
+	// has one, or if it cannot be told without asking the origin.
+	Roles RoleReceipts `json:"roles,omitzero"`
 
 	Requests Requests `json:"requests"`
 	Source   Source   `json:"source"`

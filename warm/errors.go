@@ -50,6 +50,12 @@ func (e *FieldError) Error() string { return fmt.Sprintf("warm: %s: %s", e.Field
 // Unwrap returns ErrInvalid.
 func (e *FieldError) Unwrap() error { return ErrInvalid }
 
+// isField reports whether err names a field of the request that is wrong.
+func isField(err error) bool {
+	_, ok := errors.AsType[*FieldError](err)
+	return ok
+}
+
 // Code returns the word that stands for err in answers of the admin API; empty for nil.
 func Code(err error) string {
 	for _, c := range []struct {

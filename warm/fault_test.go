@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/epoch"
+	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/internal/origintest"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/class"
@@ -95,8 +97,8 @@ func TestPathsThatOverlapFetchOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := w.requests(); got.Get != int64(objects) {
-		t.Errorf("%d GETs for %d objects", got.Get, objects)
+	if got := w.objectGets(); got != objects {
+		t.Errorf("%d GETs for %d objects", got, objects)
 	}
 }
 
@@ -118,16 +120,34 @@ func (f *fakeObjects) List(_ context.Context, _, prefix string, yield func(publi
 	return nil
 }
 
-func (f *fakeObjects) Resident(string, publication.Entry) object.Loaded {
+func (f *fakeObjects) ReadListed(context.Context, string, publication.Entry, []byte, int64) error {
+	return origin.ErrNotFound
+}
+
+func (f *fakeObjects) ResidentRange(string, publication.Entry, int64, int64) object.Loaded {
 	return object.Loaded{Pages: 1}
 }
 
-func (f *fakeObjects) Load(ctx context.Context, _ string, e publication.Entry) (object.Loaded, error) {
+func (f *fakeObjects) LoadRange(ctx context.Context, _ string, e publication.Entry, _, _ int64) (object.Loaded, error) {
 	f.mu.Lock()
 	f.loaded = append(f.loaded, e.Key[strings.LastIndex(e.Key, "/")+1:])
 	f.mu.Unlock()
 	return object.Loaded{Pages: 1, Gets: 1}, f.load(ctx, e.Key)
 }
+
+func (f *fakeObjects) ReadShardManifest(context.Context, publication.Shard, uint64) error {
+	return origin.ErrNotFound
+}
+
+func (f *fakeObjects) ReadVersionHint(context.Context, publication.Shard) (uint64, error) {
+	return 0, origin.ErrNotFound
+}
+
+func (f *fakeObjects) Confirm(context.Context, *publication.Generation, []publication.Entry) (*publication.Inventory, error) {
+	return nil, nil
+}
+
+func (f *fakeObjects) Invalidate(epoch.Scope) object.Dropped { return object.Dropped{} }
 
 func (f *fakeObjects) Classify(string, string) class.Class { return class.Revalidate }
 func (f *fakeObjects) Generations() *publication.Registry  { return f.generations }

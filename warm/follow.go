@@ -118,7 +118,7 @@ func (w *Warmer) find(id string) (*job, error) {
 func (w *Warmer) progress(j *job) (Status, error) {
 	s, under, err := j.status()
 	for _, l := range under {
-		now := w.objects.Resident(j.path.Bucket, l.entry)
+		now := w.objects.ResidentRange(j.path.Bucket, l.entry, l.off, l.n)
 		s.Receipt.ResidentPages += max(now.ResidentPages-l.before.ResidentPages, 0)
 		s.Receipt.ResidentBytes += max(now.ResidentBytes-l.before.ResidentBytes, 0)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,15 +105,26 @@ func (w *world) fill(prefix string, sizes ...int) (objects int, bytes int64) {
 // publish tells the object service that the generation is published.
 func (w *world) publish(dir string) {
 	w.t.Helper()
+	w.observe(1, dir)
+}
+
+// publishAs shows the object service a version of the manifest that names the generation.
+func (w *world) publishAs(version uint64) {
+	w.t.Helper()
+	w.observe(version, genDir)
+}
+
+func (w *world) observe(version uint64, dir string) {
+	w.t.Helper()
 	manifest := &memwal.ShardManifest{
-		Version: 1, WriterEpoch: 1, CurrentGeneration: 5, SSTables: []memwal.SSTable{{Generation: 4, Path: dir}},
+		Version: version, WriterEpoch: 1, CurrentGeneration: 5, SSTables: []memwal.SSTable{{Generation: 4, Path: dir}},
 	}
 	contents, err := memwal.EncodeShardManifest(manifest)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.objects.Observe(bucket, shard+"manifest/"+memwal.ManifestName(1), contents) != 1 {
-		w.t.Fatal("the shard manifest published nothing")
+	if w.objects.Observe(bucket, shard+"manifest/"+memwal.ManifestName(version), contents) != 1 {
+		w.t.Error("the shard manifest published nothing")
 	}
 }
 
@@ -173,6 +185,37 @@ func (w *world) requests() warm.Requests {
 	}
 	w.origin.Reset()
 	return r
+}
+
+// objectGets counts the GETs since the last reset that were not for shard manifests.
+func (w *world) objectGets() int {
+	n := 0
+	for _, r := range w.origin.Requests() {
+		if r.Class == "GET" && !strings.Contains(r.Key, "/manifest/") {
+			n++
+		}
+	}
+	return n
+}
+
+// commit stores a version of the shard's manifest that names directories, and the hint.
+func (w *world) commit(version uint64, dirs ...string) {
+	w.t.Helper()
+	m := &memwal.ShardManifest{Version: version, WriterEpoch: 1, CurrentGeneration: 1}
+	for _, dir := range dirs {
+		n, ok := memwal.ParseGenerationDir(dir)
+		if !ok {
+			w.t.Fatalf("%q is no generation", dir)
+		}
+		m.SSTables = append(m.SSTables, memwal.SSTable{Generation: n, Path: dir})
+		m.CurrentGeneration = max(m.CurrentGeneration, n+1)
+	}
+	contents, err := memwal.EncodeShardManifest(m)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.origin.Put(bucket, shard+"manifest/"+memwal.ManifestName(version), contents)
+	w.origin.Put(bucket, shard+"manifest/"+memwal.VersionHintName, memwal.EncodeVersionHint(version))
 }
 
 // randomBytes are the same for the same seed.

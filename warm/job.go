@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hearthcache/hearth/proxy/object"
-	"github.com/hearthcache/hearth/proxy/publication"
 )
 
 // A job makes one path resident. It waits in the queue, runs once, and is remembered for
@@ -18,9 +17,15 @@ import (
 //
 // Lock order: Warmer.mu, job.mu.
 type job struct {
-	id     string
-	path   Path // a directory
-	budget int64
+	id   string
+	path Path // a directory
+	want want
+	// request is the one that made the job.
+	request Request
+	// unpublished are the generations below the path that may be published later. Of the
+	// goroutine that runs the job.
+	unpublished []generation
+
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when it has ended
@@ -41,13 +46,13 @@ type job struct {
 	published bool
 	pinned    bool
 	receipt   Receipt
-	loading   map[string]loading // by key
+	loading   map[flight]loading
 	outcome   outcome
 }
 
-// loading is an object that is being loaded.
+// loading is a part of an object that is being loaded.
 type loading struct {
-	entry  publication.Entry
+	unit
 	before object.Loaded // what was resident when that began
 }
 
@@ -60,8 +65,8 @@ type outcome struct {
 
 func newJob(lifetime context.Context, r Request) *job {
 	j := &job{
-		id: strings.ToLower(rand.Text()[:16]), path: r.Path, budget: r.BudgetBytes,
-		done: make(chan struct{}), created: time.Now(), loading: make(map[string]loading),
+		id: strings.ToLower(rand.Text()[:16]), path: r.Path, want: r.want(), request: r,
+		done: make(chan struct{}), created: time.Now(), loading: make(map[flight]loading),
 		outcome: outcome{state: Warming},
 	}
 	j.ctx, j.cancel = context.WithCancelCause(lifetime)
@@ -73,6 +78,16 @@ func (j *job) change(f func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	f()
+}
+
+// asked counts requests to the origin, and how many of them had to wait for another one.
+func (j *job) asked(n Requests, rounds int) {
+	j.change(func() {
+		j.receipt.Requests.List += n.List
+		j.receipt.Requests.Get += n.Get
+		j.receipt.Requests.Head += n.Head
+		j.receipt.Rounds += rounds
+	})
 }
 
 // status returns the job's status, what it is loading, and the error that a caller gets.

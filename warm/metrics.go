@@ -20,6 +20,10 @@ type metrics struct {
 	seconds     prometheus.Histogram
 	requests    *prometheus.CounterVec
 	originBytes prometheus.Counter
+
+	manifestReads prometheus.Counter
+	pollsRefused  prometheus.Counter
+	retired       prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, w *Warmer) *metrics {
@@ -46,14 +50,24 @@ func newMetrics(r prometheus.Registerer, w *Warmer) *metrics {
 		originBytes: prometheus.NewCounter(prometheus.CounterOpts(
 			opts("origin_bytes_total", "Bytes that loads brought from the origin."))),
 	}
+	m.manifestReads = prometheus.NewCounter(prometheus.CounterOpts(
+		opts("manifest_reads_total", "Shard manifests and hints read in the background, those that did not exist included.")))
+	m.pollsRefused = prometheus.NewCounter(prometheus.CounterOpts(
+		opts("polls_refused_total", "Generations whose publication is not watched for, because too many shards are.")))
+	m.retired = prometheus.NewCounter(prometheus.CounterOpts(opts("retired_total", "Generations that were retired.")))
 	if r == nil {
 		return m
 	}
 	gauge := func(name, help string, value func() int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts(name, help)), func() float64 { return float64(value()) })
 	}
-	r.MustRegister(m.calls, m.joined, m.jobs, m.seconds, m.requests, m.originBytes,
+	r.MustRegister(m.calls, m.joined, m.jobs, m.seconds, m.requests, m.originBytes, m.manifestReads, m.pollsRefused, m.retired, stateCollector{w},
 		gauge("jobs_running", "Jobs that run now.", func() int { return w.Stats().Running }),
+		gauge("polls", "Shards that are watched for the publication of a generation that was warmed before.", func() int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(w.polls)
+		}),
 		gauge("jobs_queued", "Jobs that wait now.", func() int { return w.Stats().Queued }),
 	)
 	return m
@@ -93,4 +107,23 @@ func (w *Warmer) Stats() Stats {
 	defer w.mu.Unlock()
 	s.Running, s.Queued, s.Remembered = w.running, len(w.queue), len(w.ended)
 	return s
+}
+
+// stateCollector counts generations by state when it is asked: residency changes without
+// this package hearing of it.
+type stateCollector struct{ w *Warmer }
+
+func (c stateCollector) desc() *prometheus.Desc {
+	return prometheus.NewDesc("hearth_warm_generations", "Generations that are known, by state.", []string{"state"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (c stateCollector) Describe(out chan<- *prometheus.Desc) { out <- c.desc() }
+
+// Collect implements prometheus.Collector.
+func (c stateCollector) Collect(out chan<- prometheus.Metric) {
+	counts := c.w.countStates()
+	for _, state := range GenerationStates() {
+		out <- prometheus.MustNewConstMetric(c.desc(), prometheus.GaugeValue, float64(counts[state]), string(state))
+	}
 }

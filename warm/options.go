@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/class"
 	"github.com/hearthcache/hearth/proxy/object"
@@ -18,11 +19,23 @@ import (
 type Objects interface {
 	// List yields every object below prefix, in order, from an inventory or the origin.
 	List(ctx context.Context, bucket, prefix string, yield func(publication.Entry) error) error
-	// Resident says how much of a listed object is in the cache, asking nobody.
-	Resident(bucket string, e publication.Entry) object.Loaded
-	// Load fetches what is missing of a listed object. What was done before an error is
-	// in the result.
-	Load(ctx context.Context, bucket string, e publication.Entry) (object.Loaded, error)
+	// ResidentRange says how much of n bytes of a listed object is in the cache, asking
+	// nobody.
+	ResidentRange(bucket string, e publication.Entry, off, n int64) object.Loaded
+	// LoadRange fetches what is missing of n bytes of a listed object. What was done
+	// before an error is in the result.
+	LoadRange(ctx context.Context, bucket string, e publication.Entry, off, n int64) (object.Loaded, error)
+	// ReadListed fills p with bytes of a listed object, from the cache if they are there.
+	ReadListed(ctx context.Context, bucket string, e publication.Entry, p []byte, off int64) error
+	// ReadShardManifest reads one version of a shard's manifest; the registry learns of
+	// what it names. It fails with origin.ErrNotFound if there is none.
+	ReadShardManifest(ctx context.Context, shard publication.Shard, version uint64) error
+	// ReadVersionHint returns a version of a shard's manifest that exists, a recent one.
+	ReadVersionHint(ctx context.Context, shard publication.Shard) (uint64, error)
+	// Confirm makes a listing that began after a generation was published its inventory.
+	Confirm(ctx context.Context, g *publication.Generation, entries []publication.Entry) (*publication.Inventory, error)
+	// Invalidate drops everything known of what scope covers.
+	Invalidate(scope epoch.Scope) object.Dropped
 	// Classify returns the class that the rules give a key.
 	Classify(bucket, key string) class.Class
 	// Generations returns the registry of published generations.
@@ -72,6 +85,15 @@ type Options struct {
 	// paths that are not below a published generation. What was written within that time
 	// may be missing from the answer. Default 0: such a path is listed for each call.
 	ListingMaxAge time.Duration
+	// PublicationWait is how long the shard of a generation that was warmed before it was
+	// published is watched for its publication. Default 2 minutes; negative does not
+	// watch. Raising it costs one small request each 5 seconds and shard.
+	PublicationWait time.Duration
+	// MaxPolls bounds the shards that are watched so at once. Default 256.
+	MaxPolls int
+	// LookTimeout bounds the reading of one shard's manifests in the background. Default
+	// 30 seconds.
+	LookTimeout time.Duration
 	// Logger; nil discards.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil keeps them unregistered.
@@ -89,6 +111,7 @@ func (o Options) withDefaults() Options {
 		{&o.History, 256},
 		{&o.MaxObjects, 50_000},
 		{&o.MaxPins, 1024},
+		{&o.MaxPolls, 256},
 	} {
 		if *f.value == 0 {
 			*f.value = f.def
@@ -96,6 +119,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxDeadline == 0 {
 		o.MaxDeadline = 15 * time.Minute
+	}
+	if o.PublicationWait == 0 {
+		o.PublicationWait = 2 * time.Minute
+	}
+	if o.LookTimeout == 0 {
+		o.LookTimeout = 30 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -107,6 +136,7 @@ func (o Options) validate() error {
 	for name, value := range map[string]int{
 		"jobs": o.Jobs, "queue": o.Queue, "parallel": o.Parallel, "history": o.History,
 		"max objects": o.MaxObjects, "max pins": o.MaxPins,
+		"max polls": o.MaxPolls,
 	} {
 		if value < 0 {
 			return fmt.Errorf("warm: %s %d is negative", name, value)
@@ -117,6 +147,9 @@ func (o Options) validate() error {
 	}
 	if o.ListingMaxAge < 0 {
 		return fmt.Errorf("warm: listing max age %s is negative", o.ListingMaxAge)
+	}
+	if o.LookTimeout < 0 {
+		return fmt.Errorf("warm: look timeout %s is negative", o.LookTimeout)
 	}
 	return nil
 }

@@ -18,6 +18,13 @@ func (p *pins) len() int {
 	return len(p.paths)
 }
 
+func (p *pins) has(path Path) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.paths[path]
+	return ok
+}
+
 // pin does what a request says of pins.
 func (w *Warmer) pin(r Request) error {
 	if r.Pin == nil {

@@ -12,38 +12,103 @@ import (
 	"github.com/hearthcache/hearth/proxy/publication"
 )
 
+// A want is what a request asks for below its path. Calls that want the same share a job.
+type want struct {
+	budget int64
+	roles  string // in the order of Roles, comma-separated; empty means all
+	pk     string // columns, NUL-separated
+}
+
+// want puts what r asks for into a form that can be compared.
+func (r Request) want() want {
+	var roles []string
+	for _, role := range Roles() {
+		if slices.Contains(r.Roles, role) {
+			roles = append(roles, string(role))
+		}
+	}
+	if len(roles) == roleCount {
+		roles = nil
+	}
+	return want{budget: r.BudgetBytes, roles: strings.Join(roles, ","), pk: strings.Join(r.PKColumns, "\x00")}
+}
+
+// has reports whether a role is wanted.
+func (t want) has(r Role) bool {
+	return t.roles == "" || slices.Contains(strings.Split(t.roles, ","), string(r))
+}
+
+func (t want) pkColumns() []string {
+	if t.pk == "" {
+		return nil
+	}
+	return strings.Split(t.pk, "\x00")
+}
+
 // A plan is what a job will make resident, and what of it is.
 type plan struct {
 	path      Path
 	published bool
 	more      bool // the listing was cut
-	chosen    []publication.Entry
+	want      want
+	entries   []publication.Entry // all that can be cached
+	layout    layout              // nil if roles are not known
+	chosen    []portion
 	receipt   Receipt
 }
 
-// plan chooses among entries, smallest first, what the budget and the cache allow, and
-// looks up what is resident. Entries whose class is never are skipped: the cache would
-// not be asked for them. The caller keeps entries.
-func (w *Warmer) plan(path Path, entries []publication.Entry, budget int64, more bool) *plan {
-	p := &plan{path: path, published: w.published(path), more: more}
-	p.chosen = make([]publication.Entry, 0, len(entries))
+// plan chooses among entries what is wanted and what the budget and the cache allow, and
+// looks up what is resident.
+//
+// Everything, if it fits, goes by whole objects, smallest first. A choice of roles, or
+// what exceeds the budget, goes by role, and within a role by size. Without a job, roles
+// come from what is resident or from names. Entries whose class is never are skipped: the
+// cache would not be asked for them. The caller keeps entries.
+func (w *Warmer) plan(j *job, path Path, entries []publication.Entry, t want, more bool) (*plan, error) {
+	p := &plan{path: path, published: w.published(path), more: more, want: t}
+	p.entries = make([]publication.Entry, 0, len(entries))
+	var total int64
 	for _, e := range entries {
 		if w.objects.Classify(path.Bucket, e.Key) == class.Never {
 			p.receipt.SkippedObjects++
 			continue
 		}
 		e.Raw = nil // of no use here, and most of an entry's memory
-		p.chosen = append(p.chosen, e)
+		p.entries = append(p.entries, e)
+		total += memoryBytes(e.Size, int64(w.pages.PageBytes()))
 	}
-	slices.SortFunc(p.chosen, func(a, b publication.Entry) int {
+	slices.SortFunc(p.entries, func(a, b publication.Entry) int {
 		return cmp.Or(cmp.Compare(a.Size, b.Size), strings.Compare(a.Key, b.Key))
 	})
+	budget := t.budget
 	if budget == 0 {
 		budget = 1<<63 - 1
 	}
 	room := w.room(path)
+	_, generation := generationOf(path)
+	if t.roles == "" && (!generation || total <= room && sizes(p.entries) <= budget) {
+		w.takeWhole(p, budget, room)
+	} else if err := w.takeByRole(j, p, budget, room); err != nil {
+		return nil, err
+	}
+	p.receipt.Objects = len(p.chosen)
+	w.measure(p)
+	p.receipt.Source.AlreadyBytes = p.receipt.ResidentBytes
+	return p, nil
+}
+
+func sizes(entries []publication.Entry) int64 {
+	var n int64
+	for i := range entries {
+		n += entries[i].Size
+	}
+	return n
+}
+
+// takeWhole chooses objects, smallest first.
+func (w *Warmer) takeWhole(p *plan, budget, room int64) {
 	take := 0
-	for _, e := range p.chosen {
+	for _, e := range p.entries {
 		if budget -= e.Size; budget < 0 {
 			break
 		}
@@ -51,25 +116,66 @@ func (w *Warmer) plan(path Path, entries []publication.Entry, budget int64, more
 			break
 		}
 		p.receipt.Bytes += e.Size
+		p.chosen = append(p.chosen, whole(e))
 		take++
 	}
-	for _, e := range p.chosen[take:] {
+	for _, e := range p.entries[take:] {
 		p.receipt.CutObjects++
 		p.receipt.CutBytes += e.Size
 	}
-	p.chosen = slices.Clip(p.chosen[:take])
-	p.receipt.Objects = take
-	w.look(p)
-	p.receipt.Source.AlreadyBytes = p.receipt.ResidentBytes
-	return p
 }
 
-// look counts what of the plan is resident now.
-func (w *Warmer) look(p *plan) {
+// takeByRole chooses pieces of objects, by role and then smallest object first, each
+// piece at most a run.
+func (w *Warmer) takeByRole(j *job, p *plan, budget, room int64) error {
+	var err error
+	if p.layout, err = w.layoutOf(j, p.path, p.entries, p.want.pkColumns()); err != nil {
+		return err
+	}
+	runBytes, pageBytes := w.pages.RunBytes(), int64(w.pages.PageBytes())
+	taken := make(map[string][]span)
+	cut := make(map[string]bool)
+	full := false
+	for _, role := range Roles() {
+		if !p.want.has(role) {
+			continue
+		}
+		for _, e := range p.entries {
+			for _, s := range p.layout[e.Key] {
+				if s.role != role {
+					continue
+				}
+				for _, u := range (portion{e, []span{s.span}}).units(runBytes) {
+					full = full || u.n > budget || memoryBytes(u.n, pageBytes) > room
+					if full {
+						cut[e.Key] = true
+						p.receipt.CutBytes += u.n
+						continue
+					}
+					budget -= u.n
+					room -= memoryBytes(u.n, pageBytes)
+					taken[e.Key] = append(taken[e.Key], u.span)
+				}
+			}
+		}
+	}
+	p.receipt.CutObjects = len(cut)
+	for _, e := range p.entries {
+		if spans := taken[e.Key]; spans != nil {
+			part := portion{e, joined(spans, pageBytes)}
+			p.receipt.Bytes += part.bytes()
+			p.chosen = append(p.chosen, part)
+		}
+	}
+	return nil
+}
+
+// measure counts what of the plan is resident now.
+func (w *Warmer) measure(p *plan) {
 	r := &p.receipt
 	r.Pages, r.ResidentObjects, r.ResidentPages, r.ResidentBytes = 0, 0, 0, 0
-	for _, e := range p.chosen {
-		l := w.objects.Resident(p.path.Bucket, e)
+	for _, part := range p.chosen {
+		l := w.resident(p.path.Bucket, part)
 		r.Pages += l.Pages
 		r.ResidentPages += max(l.ResidentPages, 0)
 		r.ResidentBytes += l.ResidentBytes
@@ -77,6 +183,48 @@ func (w *Warmer) look(p *plan) {
 			r.ResidentObjects++
 		}
 	}
+	w.measureRoles(p)
+}
+
+// measureRoles counts by role what lies below the path, if roles are known.
+func (w *Warmer) measureRoles(p *plan) {
+	p.receipt.Roles = RoleReceipts{}
+	if p.layout == nil {
+		return
+	}
+	for _, e := range p.entries {
+		var seen [roleCount]bool
+		for _, s := range p.layout[e.Key] {
+			i := s.role.index()
+			r := &p.receipt.Roles[i]
+			if !seen[i] {
+				seen[i] = true
+				r.Objects++
+			}
+			l := w.objects.ResidentRange(p.path.Bucket, e, s.off, s.n)
+			r.Bytes += s.n
+			r.ResidentBytes += l.ResidentBytes
+			r.Pages += l.Pages
+			r.ResidentPages += max(l.ResidentPages, 0)
+		}
+	}
+}
+
+// findRoles has the receipt of a plan of whole objects say the roles too, as far as they
+// can be read from what is resident.
+func (w *Warmer) findRoles(p *plan) {
+	if p.layout != nil || !lance(p.entries) {
+		return
+	}
+	if l, err := w.layoutOf(nil, p.path, p.entries, p.want.pkColumns()); err == nil {
+		p.layout = l
+		w.measureRoles(p)
+	}
+}
+
+// lance reports whether anything in a listing has a role.
+func lance(entries []publication.Entry) bool {
+	return slices.ContainsFunc(entries, func(e publication.Entry) bool { return roleOf(insideTable(e.Key)) != RoleOther })
 }
 
 // room is the memory that a path may take: the cache's, but for a sixteenth that its

@@ -1,6 +1,7 @@
 package warm
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,7 +23,8 @@ func (w *Warmer) submit(r Request, p *plan) (*job, error) {
 	if err := w.pin(r); err != nil {
 		return nil, err
 	}
-	if j != nil {
+	joined := j != nil
+	if joined {
 		w.metrics.joined.Inc()
 	} else {
 		j = newJob(w.ctx, r)
@@ -32,7 +34,11 @@ func (w *Warmer) submit(r Request, p *plan) (*job, error) {
 		}
 		w.jobs[j.id] = j
 		w.live[j.path] = append(w.live[j.path], j)
-		w.queue = append(w.queue, j)
+		w.enqueueLocked(j)
+		w.trackLocked(j.path, tracked{})
+	}
+	if joined && r.Priority > j.request.Priority {
+		w.promoteLocked(j, r.Priority)
 	}
 	if r.Pin != nil {
 		j.pins = *r.Pin
@@ -43,12 +49,30 @@ func (w *Warmer) submit(r Request, p *plan) (*job, error) {
 	return j, nil
 }
 
+// enqueueLocked puts a job behind those that are at least as urgent.
+func (w *Warmer) enqueueLocked(j *job) {
+	at := len(w.queue)
+	for at > 0 && w.queue[at-1].request.Priority < j.request.Priority {
+		at--
+	}
+	w.queue = slices.Insert(w.queue, at, j)
+}
+
+// promoteLocked makes a job that waits more urgent.
+func (w *Warmer) promoteLocked(j *job, p Priority) {
+	if i := slices.Index(w.queue, j); i >= 0 {
+		w.queue = slices.Delete(w.queue, i, i+1)
+		j.request.Priority = p
+		w.enqueueLocked(j)
+	}
+}
+
 // joinableLocked returns a live job whose end will be the answer to r: it takes the same
 // objects, and lists them after now, unless what it listed cannot have changed.
 func (w *Warmer) joinableLocked(r Request) *job {
 	_, proven := w.inventory(r.Path)
 	for _, j := range w.live[r.Path] {
-		if j.budget != r.BudgetBytes || j.ctx.Err() != nil {
+		if j.want != r.want() || j.ctx.Err() != nil {
 			continue
 		}
 		if j.listed.IsZero() || (j.proven && proven) || (w.o.ListingMaxAge > 0 && time.Since(j.listed) <= w.o.ListingMaxAge) {
@@ -110,6 +134,7 @@ func (w *Warmer) dispatchLocked() {
 			if err := w.survive(func() { out = w.run(j) }); err != nil {
 				out = outcome{state: Failed, err: err}
 			}
+			w.follow(j, out)
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.running--
@@ -132,6 +157,17 @@ func (w *Warmer) endLocked(j *job, out outcome) {
 		delete(w.live, j.path)
 	} else {
 		w.live[j.path] = others
+	}
+	if _, known := w.tracked[j.path]; known {
+		last := tracked{ended: true, state: out.state}
+		if out.err != nil {
+			last.err = out.err.Error()
+		}
+		if errors.Is(out.err, ErrNotFound) {
+			w.untrackLocked(j.path) // there is no such generation
+		} else {
+			w.trackLocked(j.path, last)
+		}
 	}
 	w.ended = append(w.ended, j)
 	if drop := len(w.ended) - w.o.History; drop > 0 {

@@ -31,7 +31,7 @@ func (w *Warmer) run(j *job) outcome {
 	for pass := 0; ; pass++ {
 		p, err := w.list(j)
 		if err != nil {
-			if (errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden)) && w.pinned(j) {
+			if (errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) || errors.Is(err, errRetired)) && w.pinned(j) {
 				w.unpin(j.path) // it keeps nothing
 			}
 			return w.failed(j, err)
@@ -47,8 +47,10 @@ func (w *Warmer) run(j *job) outcome {
 		if l.changed && pass == 0 && j.ctx.Err() == nil && l.err == nil {
 			continue
 		}
-		w.look(p)
+		w.measure(p)
+		w.findRoles(p)
 		j.change(func() {
+			j.receipt.Roles = p.receipt.Roles
 			j.receipt.ResidentObjects, j.receipt.ResidentPages = p.receipt.ResidentObjects, p.receipt.ResidentPages
 			j.receipt.ResidentBytes = p.receipt.ResidentBytes
 		})
@@ -59,9 +61,9 @@ func (w *Warmer) run(j *job) outcome {
 // adopt takes over what a plan found. Later passes keep what was asked of the origin.
 func (j *job) adopt(p *plan, again bool) {
 	before := j.receipt
-	requests := before.Requests
 	j.receipt = p.receipt
-	j.receipt.Requests, j.receipt.Rounds = requests, before.Rounds
+	j.receipt.Requests, j.receipt.Rounds = before.Requests, before.Rounds
+	j.receipt.Source.OriginBytes = before.Source.OriginBytes
 	j.receipt.ChangedObjects, j.receipt.FailedObjects = before.ChangedObjects, before.FailedObjects
 	if again {
 		j.receipt.Source = before.Source
@@ -96,6 +98,8 @@ func (w *Warmer) failed(j *job, err error) outcome {
 		return outcome{state: Partial, reason: ReasonDeadline}
 	case errors.Is(err, errCancelled):
 		return outcome{state: Partial, reason: ReasonCancelled}
+	case errors.Is(err, errRetired):
+		return outcome{state: Partial, reason: ReasonRetired}
 	}
 	if !errors.Is(err, ErrOrigin) {
 		return outcome{state: Failed, err: err}
@@ -112,10 +116,19 @@ func (w *Warmer) list(j *job) (*plan, error) {
 	j.listed = time.Now()
 	began := j.listed
 	w.mu.Unlock()
-	more := false
+	more, dead := false, 0
 	if !proven {
 		var err error
-		if entries, more, err = w.ask(j); err != nil {
+		if g, ok := generationOf(j.path); ok {
+			entries, more, err = w.listGeneration(j, g)
+			if w.objects.Generations().Retired(j.path.Bucket, j.path.Key) {
+				return nil, errRetired
+			}
+			entries = narrow(entries, j.path)
+		} else if entries, more, err = w.ask(j); err == nil {
+			entries, dead, j.unpublished = w.learnBelow(j, entries)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if confirmed, ok := w.inventory(j.path); ok {
@@ -131,7 +144,29 @@ func (w *Warmer) list(j *job) (*plan, error) {
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, j.path)
 	}
-	return w.plan(j.path, entries, j.budget, more), nil
+	p, err := w.plan(j, j.path, entries, j.want, more)
+	if err != nil {
+		return nil, err
+	}
+	p.receipt.SkippedObjects += dead
+	return p, nil
+}
+
+// follow has a shard watched whose generation is not published yet, once a job has made
+// it warm.
+func (w *Warmer) follow(j *job, out outcome) {
+	if out.err != nil && !errors.Is(out.err, ErrOrigin) || out.reason == ReasonRetired {
+		return
+	}
+	waiting := j.unpublished
+	if g, ok := generationOf(j.path); ok {
+		waiting = []generation{g}
+	}
+	for _, g := range waiting {
+		if w.registered(g) == nil {
+			w.awaitPublication(g, j.request)
+		}
+	}
 }
 
 // ask lists the job's path: what lies below it, or, if nothing does, the object of that
@@ -183,6 +218,39 @@ type loads struct {
 	err      error // the first that is the origin's
 	changed  bool
 	noSpace  bool
+
+	left    map[string]int  // parts of an object, by key, that are still to come
+	spoiled map[string]bool // objects of which a part could not be had
+}
+
+// expect says how many parts of an object there are.
+func (l *loads) expect(key string, parts int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left == nil {
+		l.left, l.spoiled = make(map[string]int), make(map[string]bool)
+	}
+	l.left[key] += parts
+}
+
+// passed records that a part of an object is there.
+func (l *loads) passed(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.passedLocked(key)
+}
+
+// passedLocked reports whether it was the last one.
+func (l *loads) passedLocked(key string) bool {
+	l.left[key]--
+	return l.left[key] == 0 && !l.spoiled[key]
+}
+
+// spoilLocked reports whether it is the first part of its object that cannot be had.
+func (l *loads) spoilLocked(key string) bool {
+	first := !l.spoiled[key]
+	l.spoiled[key] = true
+	return first
 }
 
 func (l *loads) stopped() bool {
@@ -196,42 +264,64 @@ func (w *Warmer) load(j *job, p *plan) *loads {
 	l := &loads{}
 	var group errgroup.Group
 	group.SetLimit(w.o.Parallel)
-	for _, e := range p.chosen {
-		if l.stopped() || w.objects.Resident(j.path.Bucket, e).Complete() {
-			continue
-		}
-		weight := min(memoryBytes(e.Size, int64(w.pages.PageBytes())), w.pages.RunBytes(), w.inFlightBytes)
-		if w.inFlight.Acquire(j.ctx, weight) != nil {
-			break // the job ended
-		}
-		group.Go(func() error {
-			defer w.inFlight.Release(weight)
-			if !l.stopped() {
-				w.loadOne(j, l, e)
+	for _, part := range p.chosen {
+		units := part.units(w.pages.RunBytes())
+		l.expect(part.entry.Key, len(units))
+		for _, u := range units {
+			if l.stopped() {
+				break
 			}
-			return nil // errors are in l
-		})
+			if w.objects.Generations().Retired(j.path.Bucket, u.entry.Key) {
+				continue // it stays gone, and missing from what is resident
+			}
+			if w.objects.ResidentRange(j.path.Bucket, u.entry, u.off, u.n).Complete() {
+				l.passed(u.entry.Key)
+				continue
+			}
+			weight := min(memoryBytes(u.n, int64(w.pages.PageBytes())), w.pages.RunBytes(), w.inFlightBytes)
+			if w.inFlight.Acquire(j.ctx, weight) != nil {
+				break // the job ended
+			}
+			group.Go(func() error {
+				defer w.inFlight.Release(weight)
+				if !l.stopped() {
+					w.loadOne(j, l, u)
+				}
+				return nil // errors are in l
+			})
+		}
 	}
 	_ = group.Wait() // always nil
 	j.change(func() { j.receipt.Rounds += l.rounds })
 	return l
 }
 
-func (w *Warmer) loadOne(j *job, l *loads, e publication.Entry) {
-	before := w.objects.Resident(j.path.Bucket, e)
-	j.change(func() { j.loading[e.Key] = loading{e, before} })
-	loaded, err := w.loadAlone(j.ctx, Path{j.path.Bucket, e.Key}, e)
+func (w *Warmer) loadOne(j *job, l *loads, u unit) {
+	before := w.objects.ResidentRange(j.path.Bucket, u.entry, u.off, u.n)
+	name := flight{Path{j.path.Bucket, u.entry.Key}, u.slot}
+	j.change(func() { j.loading[name] = loading{u, before} })
+	loaded, err := w.loadAlone(j.ctx, name, u)
 	kind := troubleEnded
 	if err != nil {
 		kind = diagnose(j.ctx, err)
 	}
-	j.change(func() { j.count(e, before, loaded, err, kind) })
 	w.metrics.loaded(loaded)
+	object := unfinished
+	defer func() { j.change(func() { j.count(name, before, loaded, err, object) }) }()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rounds = max(l.rounds, int(min(loaded.Gets+loaded.Heads, 2)))
 	if err == nil {
+		if l.passedLocked(u.entry.Key) && loaded.Complete() {
+			object = finished
+		}
 		return
+	}
+	if kind != troubleEnded && kind != troubleNoSpace && l.spoilLocked(u.entry.Key) {
+		object = failed
+		if kind == troubleChanged {
+			object = changed
+		}
 	}
 	switch kind {
 	case troubleEnded:
@@ -249,15 +339,15 @@ func (w *Warmer) loadOne(j *job, l *loads, e publication.Entry) {
 	}
 }
 
-// loadAlone loads an object unless another job is at it, and then waits for that one
+// loadAlone loads a unit unless another job is at its run, and then waits for that one
 // first: what it leaves is loaded, which normally is nothing.
-func (w *Warmer) loadAlone(ctx context.Context, name Path, e publication.Entry) (loaded object.Loaded, err error) {
+func (w *Warmer) loadAlone(ctx context.Context, name flight, u unit) (loaded object.Loaded, err error) {
 	done, err := w.flights.enter(ctx, name)
 	if err != nil {
 		return object.Loaded{}, err
 	}
 	defer done()
-	if died := w.survive(func() { loaded, err = w.objects.Load(ctx, name.Bucket, e) }); died != nil {
+	if died := w.survive(func() { loaded, err = w.objects.LoadRange(ctx, name.Bucket, u.entry, u.off, u.n) }); died != nil {
 		return object.Loaded{}, died
 	}
 	return loaded, err
@@ -276,9 +366,19 @@ func (w *Warmer) survive(f func()) (err error) {
 	return nil
 }
 
+// fate is what one load meant for its object.
+type fate uint8
+
+const (
+	unfinished fate = iota // other parts are missing, or it was said already
+	finished               // all of it that was asked for is there
+	failed                 // it could not be read
+	changed                // it is not what was listed
+)
+
 // count adds what one load did to the receipt. Called inside change.
-func (j *job) count(e publication.Entry, before, loaded object.Loaded, err error, kind trouble) {
-	delete(j.loading, e.Key)
+func (j *job) count(name flight, before, loaded object.Loaded, err error, object fate) {
+	delete(j.loading, name)
 	r := &j.receipt
 	r.Requests.Get += loaded.Gets
 	r.Requests.Head += loaded.Heads
@@ -287,12 +387,12 @@ func (j *job) count(e publication.Entry, before, loaded object.Loaded, err error
 		r.ResidentBytes += loaded.ResidentBytes - before.ResidentBytes
 		r.ResidentPages += max(loaded.ResidentPages, 0) - max(before.ResidentPages, 0)
 	}
-	switch {
-	case err == nil && loaded.Complete():
+	switch object {
+	case finished:
 		r.ResidentObjects++
-	case err != nil && kind == troubleChanged:
+	case changed:
 		r.ChangedObjects++
-	case err != nil && (kind == troubleObject || kind == troubleOrigin):
+	case failed:
 		r.FailedObjects++
 	}
 }

@@ -2,6 +2,7 @@ package warm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -32,14 +33,19 @@ type Warmer struct {
 	listings listings
 	pins     pins
 	flights  flights
+	layouts  layouts
 
 	mu      sync.Mutex
 	closed  bool
 	running int
-	queue   []*job          // waiting, oldest first
+	queue   []*job          // waiting, most urgent first, then oldest first
 	live    map[Path][]*job // queued and running, oldest first, by directory
 	jobs    map[string]*job // live and remembered
 	ended   []*job          // remembered, oldest first
+	polls   polls
+	// tracked remembers the last job of generations, trackedOrder the oldest first.
+	tracked      map[Path]tracked
+	trackedOrder []Path
 }
 
 // New returns a Warmer over objects and the pages beneath them. Close it before them.
@@ -50,7 +56,8 @@ func New(objects Objects, pages Pages, o Options) (*Warmer, error) {
 	o = o.withDefaults()
 	w := &Warmer{
 		objects: objects, pages: pages, o: o, log: o.Logger,
-		live: make(map[Path][]*job), jobs: make(map[string]*job),
+		live: make(map[Path][]*job), jobs: make(map[string]*job), polls: make(polls),
+		tracked: make(map[Path]tracked),
 	}
 	// An eighth of the memory is what the page cache gives to readers that read ahead;
 	// one run at least, or nothing could ever be loaded.
@@ -59,12 +66,14 @@ func New(objects Objects, pages Pages, o Options) (*Warmer, error) {
 	w.listings.maxAge = o.ListingMaxAge
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	w.metrics = newMetrics(o.Registerer, w)
+	objects.Generations().Notify(w.wakePolls)
 	return w, nil
 }
 
 // Close cancels all jobs, waits for their goroutines and refuses further calls. Pins
 // stay. Closing again does nothing.
 func (w *Warmer) Close() error {
+	w.objects.Generations().Notify(nil)
 	w.mu.Lock()
 	w.closed = true
 	w.cancel(ErrClosed)
@@ -130,7 +139,17 @@ func (w *Warmer) known(r Request) (*plan, error) {
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("%w: %s is not in its generation", ErrNotFound, r.Path)
 	}
-	return w.plan(r.Path, entries, r.BudgetBytes, false), nil
+	p, err := w.plan(nil, r.Path, entries, r.want(), false)
+	if errors.Is(err, errNotResident) {
+		return nil, nil // a job will read it
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.complete() {
+		w.findRoles(p)
+	}
+	return p, nil
 }
 
 // inventory returns what lies at or below a path in a confirmed generation; ok is false

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hearthcache/hearth/internal/epoch"
+	"github.com/hearthcache/hearth/internal/origintest"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/warm"
 )
@@ -240,10 +241,10 @@ func TestHundredCallsAtOnce(t *testing.T) {
 					t.Fatalf("got %+v", a)
 				}
 			}
-			got := w.requests()
-			if most := int64(objects) + size/runBytes + 1; got.Get > most {
-				t.Errorf("%d GETs, at most %d allowed", got.Get, most)
+			if gets, most := w.objectGets(), objects+int(size/runBytes)+1; gets > most {
+				t.Errorf("%d GETs, at most %d allowed", gets, most)
 			}
+			got := w.requests()
 			if published && got.List != 1 {
 				t.Errorf("%d LISTs", got.List)
 			}
@@ -278,7 +279,10 @@ func TestCallAfterTheLastWriteSeesIt(t *testing.T) {
 		if s := w.end(early.Job); s.State != warm.Warm || s.Receipt.Objects != 1 {
 			t.Errorf("the early call: %+v", s)
 		}
-		if got := w.requests(); got != (warm.Requests{List: 2, Get: 2}) { // a once, b once
+		if got := w.objectGets(); got != 2 { // a once, b once
+			t.Errorf("%d GETs: the late calls share one job", got)
+		}
+		if got := w.requests(); got.List != 2 {
 			t.Errorf("requests %+v: the late calls share one job", got)
 		}
 	})
@@ -328,9 +332,9 @@ func TestObjectReplacedBetweenListingAndLoading(t *testing.T) {
 func TestInvalidationDuringAWarmIsNotUndone(t *testing.T) {
 	w := newWorld(t, nil)
 	w.fill(gen, 5000)
-	w.origin.Inject(originRule("GET", 1, func() {
+	w.origin.Inject(origintest.Rule{Match: origintest.Under("GET", gen), Nth: 1, Action: origintest.Do(func() {
 		w.objects.Invalidate(epoch.Scope{Bucket: bucket, Key: gen, Prefix: true})
-	}))
+	})})
 	a := w.warm(gen)
 	if a.State != warm.Partial || a.Reason != warm.ReasonEvicted || a.Receipt.ResidentPages != 0 {
 		t.Errorf("got %+v", a)

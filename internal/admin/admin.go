@@ -28,6 +28,8 @@ type Warmer interface {
 	Cancel(ctx context.Context, id string) (warm.Status, error)
 	Follow(ctx context.Context, id string, yield func(warm.Status) error) error
 	Release(bucket, prefix string) int
+	Retain(ctx context.Context, r warm.Retain) (warm.Retained, error)
+	Generations(keep func(bucket, prefix string) bool) []warm.GenerationInfo
 	Stats() warm.Stats
 }
 
@@ -37,7 +39,6 @@ type Objects interface {
 	Invalidate(scope epoch.Scope) object.Dropped
 	SetBypass(on bool)
 	Bypassed() bool
-	Resident(bucket string, e publication.Entry) object.Loaded
 	Generations() *publication.Registry
 	Pages() *pagecache.Cache
 }
@@ -128,6 +129,7 @@ func (a *api) routes() http.Handler {
 	m.Get("/warm/{id}", a.handle(a.job))
 	m.Delete("/warm/{id}", a.handle(a.cancel))
 	m.Post("/invalidate", a.handle(a.invalidate))
+	m.Post("/retain", a.handle(a.retain))
 	m.Post("/bypass", a.handle(a.bypass))
 	m.Get("/explain", a.handle(a.explain))
 	m.Get("/generations", a.handle(a.generations))

@@ -86,7 +86,7 @@ func TestLookingInside(t *testing.T) {
 	w.put(gen+"a b+c", 5000)
 	w.publish()
 	if a := w.call("GET", "/generations", ""); a.field("total") != 1.0 ||
-		!strings.Contains(string(a.body), `"state":"published"`) || strings.Contains(string(a.body), "objects") {
+		!strings.Contains(string(a.body), `"state":"unknown","publication":"published"`) || strings.Contains(string(a.body), "objects") {
 		t.Errorf("got %s", a.body)
 	}
 	w.warm()
@@ -97,7 +97,7 @@ func TestLookingInside(t *testing.T) {
 	}
 	want := map[string]any{
 		"bucket": bucket, "prefix": gen, "table": "db/items.lance", "shard": "aa48498d-ac91-59e2-8452-69f46010ace2",
-		"generation": 4.0, "state": "confirmed", "objects": 1.0, "bytes": 5000.0, "resident_objects": 1.0, "resident_bytes": 5000.0,
+		"generation": 4.0, "state": "warm", "publication": "confirmed", "objects": 1.0, "bytes": 5000.0, "resident_objects": 1.0, "resident_bytes": 5000.0,
 	}
 	if diff := cmp.Diff(g[0], any(want)); diff != "" {
 		t.Errorf("got, want:\n%s", diff)

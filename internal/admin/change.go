@@ -5,6 +5,7 @@ import (
 
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/proxy/object"
+	"github.com/hearthcache/hearth/warm"
 )
 
 // invalidate drops pages, facts, inventories and pins. What is on its way from the
@@ -44,6 +45,45 @@ func (a *api) invalidate(w http.ResponseWriter, r *http.Request) error {
 	answer.Dropped = a.Objects.Invalidate(epoch.Scope{Bucket: p.Bucket, Key: p.Key, Prefix: path == ""})
 	a.log.Info("invalidated", "bucket", p.Bucket, "key", p.Key, "prefix", path == "", "pages", answer.Pages, "bytes", answer.Bytes)
 	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// retain drops every known generation of a table that is not live. Those that are not
+// known to be published stay, and those first seen in a newer manifest than the one the
+// caller looked at.
+//
+//	POST /retain
+//	{"table": "s3://bucket/table.lance", "shard": "...", "live": ["86a4c298_gen_4"], "shard_manifest_version": 8}
+//
+// shard and shard_manifest_version are optional; elements of live may be paths. The
+// answer is a warm.Retained.
+func (a *api) retain(w http.ResponseWriter, r *http.Request) error {
+	var table string
+	var live []string
+	var q warm.Retain
+	if err := readObject(w, r, fields{
+		"table": intoString(&table), "shard": intoString(&q.Shard), "live": intoStrings(&live),
+		"shard_manifest_version": intoVersion(&q.Version),
+	}); err != nil {
+		return err
+	}
+	if live == nil {
+		return faultIn("live", "required: the generations that stay, [] if none does")
+	}
+	if q.Version > 0 && q.Shard == "" {
+		return faultIn("shard", "required with shard_manifest_version: each shard has versions of its own")
+	}
+	var err error
+	if q.Table, err = a.pathIn("table", table); err != nil {
+		return err
+	}
+	q.Live = live
+	retained, err := a.Warmer.Retain(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	a.log.Info("retained", "bucket", q.Table.Bucket, "key", q.Table.Key, "retired", len(retained.Retired), "live", retained.Live)
+	writeJSON(w, http.StatusOK, retained)
 	return nil
 }
 

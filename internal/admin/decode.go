@@ -105,6 +105,15 @@ func intoString(to *string) func(json.RawMessage) error {
 	}
 }
 
+func intoStrings(to *[]string) func(json.RawMessage) error {
+	return func(v json.RawMessage) error {
+		if json.Unmarshal(v, to) != nil {
+			return errors.New("not a list of strings")
+		}
+		return nil
+	}
+}
+
 func intoBool(to **bool) func(json.RawMessage) error {
 	return func(v json.RawMessage) error {
 		if json.Unmarshal(v, to) != nil {
@@ -121,6 +130,15 @@ func intoBytes(to *int64) func(json.RawMessage) error {
 		}
 		if *to <= 0 {
 			return errors.New("not positive")
+		}
+		return nil
+	}
+}
+
+func intoVersion(to *uint64) func(json.RawMessage) error {
+	return func(v json.RawMessage) error {
+		if json.Unmarshal(v, to) != nil || *to == 0 {
+			return errors.New("not a positive whole number")
 		}
 		return nil
 	}

@@ -1,22 +1,18 @@
 package admin
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hearthcache/hearth/pagecache"
-	"github.com/hearthcache/hearth/proxy/publication"
 	"github.com/hearthcache/hearth/warm"
 )
 
 const (
-	// defaultGenerations and maxGenerations bound one answer of /generations: each of its
-	// entries looks at every object of a generation.
+	// defaultGenerations and maxGenerations bound one answer of /generations.
 	defaultGenerations = 1000
 	maxGenerations     = 10_000
 )
@@ -41,23 +37,8 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// generation is one element of the answer of /generations.
-type generation struct {
-	Bucket string `json:"bucket"`
-	Prefix string `json:"prefix"`
-	Table  string `json:"table"`
-	Shard  string `json:"shard"`
-	Number uint64 `json:"generation"`
-	State  string `json:"state"`
-	// Known once the generation is confirmed.
-	Objects         int   `json:"objects,omitempty"`
-	Bytes           int64 `json:"bytes,omitempty"`
-	ResidentObjects int   `json:"resident_objects,omitempty"`
-	ResidentBytes   int64 `json:"resident_bytes,omitempty"`
-}
-
-// generations lists the published generations that are known, by bucket, table, shard
-// and number.
+// generations lists the generations that are known, with their state, by bucket, table,
+// shard and number. The answer's elements are warm.GenerationInfo.
 //
 //	GET /generations?prefix=s3://bucket/table/&limit=1000
 //
@@ -84,43 +65,15 @@ func (a *api) generations(w http.ResponseWriter, r *http.Request) error {
 		}
 		below = p
 	}
-	all := a.Objects.Generations().All()
-	all = slices.DeleteFunc(all, func(g *publication.Generation) bool {
-		return !a.Allowed(g.Bucket) ||
-			below.Bucket != "" && (g.Bucket != below.Bucket || !strings.HasPrefix(g.Prefix, below.Key))
-	})
-	slices.SortFunc(all, func(a, b *publication.Generation) int {
-		return cmp.Or(strings.Compare(a.Bucket, b.Bucket), strings.Compare(a.Table, b.Table),
-			strings.Compare(a.Shard, b.Shard), cmp.Compare(a.Number, b.Number), strings.Compare(a.Dir, b.Dir))
+	all := a.Warmer.Generations(func(bucket, prefix string) bool {
+		return a.Allowed(bucket) && (below.Bucket == "" || bucket == below.Bucket && strings.HasPrefix(prefix, below.Key))
 	})
 	answer := struct {
-		Total       int          `json:"total"`
-		Generations []generation `json:"generations"`
-	}{Total: len(all), Generations: []generation{}}
-	for _, g := range all[:min(len(all), most)] {
-		answer.Generations = append(answer.Generations, a.generation(g))
-	}
+		Total       int                   `json:"total"`
+		Generations []warm.GenerationInfo `json:"generations"`
+	}{Total: len(all), Generations: all[:min(len(all), most)]}
 	writeJSON(w, http.StatusOK, answer)
 	return nil
-}
-
-func (a *api) generation(g *publication.Generation) generation {
-	state, inventory := g.State()
-	d := generation{
-		Bucket: g.Bucket, Prefix: g.Prefix, Table: g.Table, Shard: g.Shard, Number: g.Number, State: state.String(),
-	}
-	if inventory == nil {
-		return d
-	}
-	d.Objects, d.Bytes = inventory.Len(), inventory.Bytes()
-	for _, e := range inventory.Below(g.Prefix) {
-		l := a.Objects.Resident(g.Bucket, e)
-		d.ResidentBytes += l.ResidentBytes
-		if l.Complete() {
-			d.ResidentObjects++
-		}
-	}
-	return d
 }
 
 // stats returns the present numbers.

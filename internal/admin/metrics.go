@@ -14,7 +14,7 @@ const noRoute = "none"
 // routes and statuses are the values of the labels.
 var (
 	routes = []string{
-		"POST /warm", "GET /warm", "GET /warm/{id}", "DELETE /warm/{id}", "POST /invalidate", "POST /bypass",
+		"POST /warm", "GET /warm", "GET /warm/{id}", "DELETE /warm/{id}", "POST /invalidate", "POST /retain", "POST /bypass",
 		"GET /explain", "GET /generations", "GET /stats", "GET /config",
 	}
 	statuses = []string{"2xx", "4xx", "5xx", left}

@@ -16,11 +16,17 @@ type warmBody struct {
 	wait, deadline time.Duration
 	pin            *bool
 	budgetBytes    int64
+
+	generation, sstable string
+	roles, pkColumns    []string
+	priority            string
 }
 
 func (b *warmBody) fields() fields {
 	return fields{
 		"path": intoString(&b.path), "uri": intoString(&b.uri),
+		"generation": intoString(&b.generation), "sstable": intoString(&b.sstable),
+		"roles": intoStrings(&b.roles), "pk_columns": intoStrings(&b.pkColumns), "priority": intoString(&b.priority),
 		"wait": intoDuration(&b.wait), "deadline": intoDuration(&b.deadline),
 		"pin": intoBool(&b.pin), "budget_bytes": intoBytes(&b.budgetBytes),
 	}
@@ -31,7 +37,8 @@ func (b *warmBody) fields() fields {
 //	POST /warm
 //	{"path": "s3://bucket/prefix", "wait": "10s", "deadline": "5m", "pin": true, "budget_bytes": 1073741824}
 //
-// path (or uri) is a directory, an object or a whole bucket; the others are optional.
+// path (or uri, generation, sstable) is a directory, an object or a whole bucket; the
+// others are optional, and so are "roles": ["pk"], "pk_columns": ["id"], "priority": "high".
 // The answer is a warm.Answer: 200 if the job has ended or wait has passed, 202 if wait
 // is 0 and a job was begun. With 404 and 502 it comes too, saying what was done, with
 // the error in it.
@@ -40,20 +47,11 @@ func (a *api) warm(w http.ResponseWriter, r *http.Request) error {
 	if err := readObject(w, r, b.fields()); err != nil {
 		return err
 	}
-	field, value := "path", b.path
-	if b.uri != "" {
-		if b.path != "" {
-			return faultIn("uri", "path is given too: they mean the same")
-		}
-		field, value = "uri", b.uri
-	}
-	path, err := a.pathIn(field, value)
+	request, err := a.request(&b)
 	if err != nil {
 		return err
 	}
-	answer, err := a.Warmer.Warm(r.Context(), warm.Request{
-		Path: path, Wait: b.wait, Deadline: b.deadline, Pin: b.pin, BudgetBytes: b.budgetBytes,
-	})
+	answer, err := a.Warmer.Warm(r.Context(), request)
 	switch {
 	case answer == nil:
 		return err
@@ -66,6 +64,36 @@ func (a *api) warm(w http.ResponseWriter, r *http.Request) error {
 		writeJSON(w, http.StatusOK, answer)
 	}
 	return nil
+}
+
+// request makes of a body what package warm is asked.
+func (a *api) request(b *warmBody) (warm.Request, error) {
+	r := warm.Request{Wait: b.wait, Deadline: b.deadline, Pin: b.pin, BudgetBytes: b.budgetBytes, PKColumns: b.pkColumns}
+	field, value := "path", b.path
+	for _, synonym := range []struct{ field, value string }{
+		{"uri", b.uri}, {"generation", b.generation}, {"sstable", b.sstable},
+	} {
+		if synonym.value == "" {
+			continue
+		}
+		if value != "" {
+			return r, faultIn(synonym.field, field+" is given too: they mean the same")
+		}
+		field, value = synonym.field, synonym.value
+	}
+	var err error
+	if r.Path, err = a.pathIn(field, value); err != nil {
+		return r, err
+	}
+	for _, name := range b.roles {
+		role, err := warm.ParseRole(name)
+		if err != nil {
+			return r, err
+		}
+		r.Roles = append(r.Roles, role)
+	}
+	r.Priority, err = warm.ParsePriority(b.priority)
+	return r, err
 }
 
 // jobs lists the jobs that wait, run, or are remembered, newest first.
