@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/xml"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -113,29 +113,29 @@ func send(ctx context.Context, client *http.Client, endpoint string, r Request) 
 	if err != nil {
 		return 0, digest, err
 	}
-	body, err := io.ReadAll(response.Body)
-	if closeErr := response.Body.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return 0, digest, err
-	}
-	listing := bytes.Contains(body, []byte("<ListBucketResult"))
-	switch {
-	case r.Status != 0 && response.StatusCode != r.Status:
+	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	if r.Status != 0 && response.StatusCode != r.Status {
 		return 0, digest, fmt.Errorf("status %d, recorded %d", response.StatusCode, r.Status)
-	case r.Status != 0 && r.Status < 300 && r.Method == http.MethodGet && !listing && int64(len(body)) != r.Bytes:
-		return 0, digest, fmt.Errorf("%d bytes, recorded %d", len(body), r.Bytes)
-	case response.StatusCode >= 300:
-		body = nil // the words of an error are the server's own
-	case listing:
-		body, err = listed(body)
 	}
-	return int64(len(body)), sha256.Sum256(fmt.Appendf(nil, "%d\n%s", response.StatusCode, body)), err
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%d\n", response.StatusCode)
+	var n int64
+	switch {
+	case response.StatusCode >= 300: // the words of an error are the server's own
+		n, err = io.Copy(io.Discard, response.Body)
+	case strings.Contains(r.Query, "list-type=2"):
+		n, err = digestListing(sum, response.Body)
+	default:
+		n, err = io.Copy(sum, response.Body)
+		if err == nil && r.Status != 0 && r.Method == http.MethodGet && n != r.Bytes {
+			err = fmt.Errorf("%d bytes, recorded %d", n, r.Bytes)
+		}
+	}
+	return n, [sha256.Size]byte(sum.Sum(nil)), err
 }
 
-// listed says what a listing says.
-func listed(body []byte) ([]byte, error) {
+// digestListing adds what a listing says to sum.
+func digestListing(sum io.Writer, body io.Reader) (int64, error) {
 	var list struct {
 		Name, Prefix string
 		Contents     []struct {
@@ -144,8 +144,21 @@ func listed(body []byte) ([]byte, error) {
 		}
 		CommonPrefixes []struct{ Prefix string }
 	}
-	if err := xml.Unmarshal(body, &list); err != nil {
-		return nil, err
+	counted := &countingReader{r: body}
+	if err := xml.NewDecoder(counted).Decode(&list); err != nil {
+		return counted.n, err
 	}
-	return fmt.Appendf(nil, "%v", list), nil
+	_, err := fmt.Fprintf(sum, "%v", list)
+	return counted.n, err
+}
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
