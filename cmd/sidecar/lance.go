@@ -50,10 +50,10 @@ func broken(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
 }
 
-// about names the path that an error is about.
+// about names the path that an error is about. Wrong usage names it by itself.
 func about(path string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, errUsage) {
+		return err
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }

@@ -1,0 +1,67 @@
+//go:build !noembedded
+
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+//go:generate go test -run TestLanceDocument -update .
+
+// example matches a command in docs/lance.md and the output below it.
+var example = regexp.MustCompile("(?s)```sh\n(sidecar [^\n]*)\n```\n\n```text\n(.*?)```\n")
+
+const digestPipe = " | LC_ALL=C sort | sha256sum"
+
+// TestLanceDocument runs the commands in docs/lance.md and compares their output.
+func TestLanceDocument(t *testing.T) {
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(root, "docs", "lance.md")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	want := example.ReplaceAllStringFunc(string(text), func(s string) string {
+		n++
+		command := example.FindStringSubmatch(s)[1]
+		command, digest := strings.CutSuffix(command, digestPipe)
+		var out, errs bytes.Buffer
+		p := process{args: strings.Fields(command)[1:], dir: root, stdout: &out, stderr: &errs}
+		if code := p.run(t.Context()); code != exitOK {
+			t.Fatalf("%s: exit code %d, %s", command, code, &errs)
+		}
+		got := out.String()
+		if digest {
+			lines := slices.Sorted(strings.Lines(got))
+			got = fmt.Sprintf("%x  -\n", sha256.Sum256([]byte(strings.Join(lines, ""))))
+			command += digestPipe
+		}
+		return "```sh\n" + command + "\n```\n\n```text\n" + got + "```\n"
+	})
+	if n < 8 {
+		t.Errorf("found %d examples", n)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(strings.Split(string(text), "\n"), strings.Split(want, "\n")); diff != "" {
+		t.Errorf("docs/lance.md does not show what the commands print; run `go generate ./cmd/sidecar` (-got +want):\n%s", diff)
+	}
+}
