@@ -189,9 +189,7 @@ func (s *stage) startNginx(ctx context.Context, name string) (*subject, error) {
 	return s.startOne(ctx, &subject{name: name, serves: true}, func(addr string) *exec.Cmd {
 		config := filepath.Join(dir, "nginx.conf")
 		text := fmt.Sprintf(nginxConfig, s.options.workers, dir, 4*s.options.set, s.origin.addr, addr, s.options.slice, nopush)
-		if err := os.WriteFile(config, []byte(text), 0o666); err != nil {
-			text = err.Error() // nginx will say that there is no such file
-		}
+		_ = os.WriteFile(config, []byte(text), 0o666) // on an error nginx will say that there is no such file
 		return exec.CommandContext(ctx, s.options.nginx, "-p", dir, "-c", config)
 	})
 }
