@@ -147,6 +147,10 @@ func (f *fakeObjects) Confirm(context.Context, *publication.Generation, []public
 	return nil, nil
 }
 
+func (f *fakeObjects) Shards(context.Context, string, string) ([]string, error) { return nil, nil }
+
+func (f *fakeObjects) OnOpen(func(string, string, *publication.Generation)) {}
+
 func (f *fakeObjects) Invalidate(epoch.Scope) object.Dropped { return object.Dropped{} }
 
 func (f *fakeObjects) Classify(string, string) class.Class { return class.Revalidate }

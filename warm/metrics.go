@@ -24,6 +24,8 @@ type metrics struct {
 	manifestReads prometheus.Counter
 	pollsRefused  prometheus.Counter
 	retired       prometheus.Counter
+
+	openingsDropped, looks, looksFailed prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, w *Warmer) *metrics {
@@ -55,19 +57,26 @@ func newMetrics(r prometheus.Registerer, w *Warmer) *metrics {
 	m.pollsRefused = prometheus.NewCounter(prometheus.CounterOpts(
 		opts("polls_refused_total", "Generations whose publication is not watched for, because too many shards are.")))
 	m.retired = prometheus.NewCounter(prometheus.CounterOpts(opts("retired_total", "Generations that were retired.")))
+	m.openingsDropped = prometheus.NewCounter(prometheus.CounterOpts(
+		opts("openings_dropped_total", "Generations that were opened and not warmed, because too many were opened at once.")))
+	m.looks = prometheus.NewCounter(prometheus.CounterOpts(opts("looks_total", "Looks at watched tables.")))
+	m.looksFailed = prometheus.NewCounter(prometheus.CounterOpts(
+		opts("looks_failed_total", "Looks at watched tables that failed, in part at least.")))
 	if r == nil {
 		return m
 	}
 	gauge := func(name, help string, value func() int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts(name, help)), func() float64 { return float64(value()) })
 	}
-	r.MustRegister(m.calls, m.joined, m.jobs, m.seconds, m.requests, m.originBytes, m.manifestReads, m.pollsRefused, m.retired, stateCollector{w},
+	r.MustRegister(m.calls, m.joined, m.jobs, m.seconds, m.requests, m.originBytes, m.manifestReads, m.pollsRefused, m.retired, m.openingsDropped, m.looks, m.looksFailed, stateCollector{w},
 		gauge("jobs_running", "Jobs that run now.", func() int { return w.Stats().Running }),
 		gauge("polls", "Shards that are watched for the publication of a generation that was warmed before.", func() int {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			return len(w.polls)
 		}),
+		gauge("tables_unsettled", "Watched tables that have not been warm as a whole since the start.",
+			func() int { return len(w.Unsettled()) }),
 		gauge("jobs_queued", "Jobs that wait now.", func() int { return w.Stats().Queued }),
 	)
 	return m

@@ -32,6 +32,10 @@ type Objects interface {
 	ReadShardManifest(ctx context.Context, shard publication.Shard, version uint64) error
 	// ReadVersionHint returns a version of a shard's manifest that exists, a recent one.
 	ReadVersionHint(ctx context.Context, shard publication.Shard) (uint64, error)
+	// Shards lists the shards of a table.
+	Shards(ctx context.Context, bucket, table string) ([]string, error)
+	// OnOpen has f told of reads below generations; nil ends that.
+	OnOpen(f func(bucket, key string, g *publication.Generation))
 	// Confirm makes a listing that began after a generation was published its inventory.
 	Confirm(ctx context.Context, g *publication.Generation, entries []publication.Entry) (*publication.Inventory, error)
 	// Invalidate drops everything known of what scope covers.
@@ -94,6 +98,11 @@ type Options struct {
 	// LookTimeout bounds the reading of one shard's manifests in the background. Default
 	// 30 seconds.
 	LookTimeout time.Duration
+	// OnOpen warms a generation in the background when somebody begins to read it. It
+	// costs a generation's bytes where a query needed a few of them.
+	OnOpen bool
+	// Watch are the tables that are kept warm without anybody calling.
+	Watch []WatchedTable
 	// Logger; nil discards.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil keeps them unregistered.

@@ -128,18 +128,17 @@ func (w *Warmer) settlePoll(p *poll) (over bool) {
 	return over
 }
 
-// background queues a job that nobody waits for.
-func (w *Warmer) background(r Request) {
+// background queues a job that nobody waits for, or returns nil.
+func (w *Warmer) background(r Request) *job {
 	if w.objects.Bypassed() {
-		return
+		return nil
 	}
-	if err := r.validate(w.o); err != nil {
+	j, err := w.submit(r, nil)
+	if err != nil {
 		w.log.Warn("path not warmed in the background", "path", r.Path.String(), "err", err)
-		return
+		return nil
 	}
-	if _, err := w.submit(r, nil); err != nil {
-		w.log.Warn("path not warmed in the background", "path", r.Path.String(), "err", err)
-	}
+	return j
 }
 
 // look reads the manifests of a shard that are newer than what is known, starting from

@@ -34,6 +34,8 @@ type Warmer struct {
 	pins     pins
 	flights  flights
 	layouts  layouts
+	openings openings
+	watches  []*watch // not changed after New
 
 	mu      sync.Mutex
 	closed  bool
@@ -50,7 +52,8 @@ type Warmer struct {
 
 // New returns a Warmer over objects and the pages beneath them. Close it before them.
 func New(objects Objects, pages Pages, o Options) (*Warmer, error) {
-	if err := o.validate(); err != nil {
+	err := o.validate()
+	if err != nil {
 		return nil, err
 	}
 	o = o.withDefaults()
@@ -65,8 +68,20 @@ func New(objects Objects, pages Pages, o Options) (*Warmer, error) {
 	w.inFlight = semaphore.NewWeighted(w.inFlightBytes)
 	w.listings.maxAge = o.ListingMaxAge
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
+	if w.watches, err = newWatches(o.Watch); err != nil {
+		w.cancel(err)
+		return nil, err
+	}
 	w.metrics = newMetrics(o.Registerer, w)
 	objects.Generations().Notify(w.wakePolls)
+	if o.OnOpen {
+		w.openings.queue = make(chan generation, maxOpenings)
+		w.wg.Go(w.runOpenings)
+		objects.OnOpen(w.opened)
+	}
+	for _, t := range w.watches {
+		w.wg.Go(func() { w.runWatch(t) })
+	}
 	return w, nil
 }
 
@@ -74,6 +89,9 @@ func New(objects Objects, pages Pages, o Options) (*Warmer, error) {
 // stay. Closing again does nothing.
 func (w *Warmer) Close() error {
 	w.objects.Generations().Notify(nil)
+	if w.o.OnOpen {
+		w.objects.OnOpen(nil)
+	}
 	w.mu.Lock()
 	w.closed = true
 	w.cancel(ErrClosed)
