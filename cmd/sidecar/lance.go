@@ -25,6 +25,9 @@ writes nothing. No running sidecar is needed.`,
 	return cmd
 }
 
+// errNoVersion is the answer to a version of what has none.
+var errNoVersion = errors.New("--version: only tables have versions")
+
 // pipeBytes is how much output is gathered before it is written.
 const pipeBytes = 64 << 10
 

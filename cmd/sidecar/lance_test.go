@@ -160,6 +160,8 @@ func TestLanceExitCodesAndErrorLines(t *testing.T) {
 		"a file that is none":       {[]string{"lance", "inspect", damaged}, exitFailure, "sidecar: " + damaged + ": lance file x.lance at 460: lance: corrupt: no \"LANC\" at the end"},
 		"no such version":           {[]string{"lance", "cat", "--version=99", fixturePath(t, "items.lance")}, exitFailure, "sidecar: " + fixturePath(t, "items.lance") + ": lance dataset: version 99: "},
 		"no such column":            {[]string{"lance", "cat", "--columns=x", fixturePath(t, "items.lance")}, exitFailure, "sidecar: " + fixturePath(t, "items.lance") + `: cat: version 8: schema: no such field: "x"`},
+		"a version of a file":       {[]string{"lance", "cat", "--version=1", fixturePath(t, lanceGeneration+"/_pk_index/page_data.lance")}, exitUsage, "sidecar: --version: only tables have versions"},
+		"a version of an index":     {[]string{"lance", "inspect", "--version=1", fixturePath(t, lanceGeneration+"/_pk_index")}, exitUsage, "sidecar: --version: only tables have versions"},
 		"rows of an index":          {[]string{"lance", "cat", fixturePath(t, lanceGeneration+"/_pk_index")}, exitFailure, "sidecar: " + fixturePath(t, lanceGeneration+"/_pk_index") + ": this is an index"},
 	} {
 		t.Run(name, func(t *testing.T) {

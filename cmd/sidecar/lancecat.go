@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -71,7 +70,7 @@ its generations are not merged in. A generation's rows include its tombstones
 
 // cat prints the rows of the target.
 func (t *lanceTarget) cat(cmd *cobra.Command, version uint64, o cat.Options, format cat.Format) error {
-	batches, closeRows, err := t.rows(cmd.Context(), version, o)
+	batches, closeRows, err := t.rows(cmd, version, o)
 	if err != nil {
 		return err
 	}
@@ -96,10 +95,14 @@ func (t *lanceTarget) cat(cmd *cobra.Command, version uint64, o cat.Options, for
 }
 
 // rows opens the rows of the target. The caller calls what is returned when done.
-func (t *lanceTarget) rows(ctx context.Context, version uint64, o cat.Options) (*cat.Batches, func(), error) {
+func (t *lanceTarget) rows(cmd *cobra.Command, version uint64, o cat.Options) (*cat.Batches, func(), error) {
+	ctx := cmd.Context()
 	kind, err := inspect.Detect(ctx, t.store, t.path)
 	if err != nil {
 		return nil, nil, err
+	}
+	if version > 0 && kind == inspect.KindFile {
+		return nil, nil, usage(cmd, errNoVersion)
 	}
 	switch kind {
 	case inspect.KindIndex:

@@ -41,6 +41,9 @@ is then 1.
 			if err != nil {
 				return about(a[0], err)
 			}
+			if flags.version > 0 && report.Table == nil {
+				return usage(cmd, errNoVersion)
+			}
 			report.Path = a[0]
 			err = pipe(cmd, func(w io.Writer) error {
 				if asJSON {

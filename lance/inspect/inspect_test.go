@@ -7,10 +7,13 @@ import (
 	"flag"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -325,5 +328,46 @@ func TestCompactedAndUnpublishedGenerationsAreMarked(t *testing.T) {
 	r, err = inspect.Inspect(t.Context(), s, newest, inspect.Options{})
 	if err != nil || r.Table.Place.Published || !strings.Contains(render(t, r, false), "generation 4, not published (shard manifest 6)") {
 		t.Errorf("got %+v and %v", r, err)
+	}
+}
+
+func TestDamagedBytesAreNoPanic(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	s := fixture(t)
+	names := slices.Sorted(maps.Keys(s))
+	for range 150 {
+		name := names[r.IntN(len(names))]
+		whole := s[name]
+		if len(whole) == 0 {
+			continue
+		}
+		damaged := slices.Clone(whole)
+		for range 1 + r.IntN(4) {
+			// Most of what is read stands at the end.
+			at := len(damaged) - 1 - min(r.IntN(len(damaged)), r.IntN(len(damaged)))
+			damaged[at] = byte(r.Uint32())
+		}
+		if r.IntN(4) == 0 {
+			damaged = damaged[:r.IntN(len(damaged))]
+		}
+		s[name] = damaged
+		table, _, _ := strings.Cut(name, "/")
+		paths := []string{name, table}
+		if _, shard, dir, _, _, ok := memwal.ParseGenerationPath(name); ok {
+			paths = append(paths, memwal.GenerationPath(table, shard, dir))
+		}
+		for _, path := range paths {
+			report, err := inspect.Inspect(t.Context(), s, path, inspect.Options{Pages: true})
+			if err != nil {
+				continue
+			}
+			render(t, report, true)
+			if _, err := json.Marshal(report); err != nil {
+				t.Errorf("%s damaged, %s inspected: %v", name, path, err)
+			}
+		}
+		s[name] = whole
 	}
 }

@@ -57,7 +57,7 @@ func (c *collector) table(ctx context.Context, name string) (*Table, error) {
 	}
 	t.Format = strings.TrimSpace(m.DataFormat.Format + " " + m.DataFormat.Version)
 	if m.TimestampSeconds != 0 {
-		t.Written = time.Unix(m.TimestampSeconds, int64(m.TimestampNanos)).UTC()
+		t.Written = sane(time.Unix(m.TimestampSeconds, int64(m.TimestampNanos)))
 	}
 	for _, f := range sc.PrimaryKey() {
 		t.PrimaryKey = append(t.PrimaryKey, f.Name)
@@ -76,6 +76,14 @@ func (c *collector) table(ctx context.Context, name string) (*Table, error) {
 	}
 	t.MemWAL, err = c.memWAL(ctx, name, m, sc)
 	return t, err
+}
+
+// sane returns the time, or none for one that damaged bytes made up and JSON cannot write.
+func sane(t time.Time) time.Time {
+	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 func writerText(w pb.WriterVersion) string {
@@ -184,7 +192,7 @@ func (c *collector) indexes(ctx context.Context, table string, m *dataset.Manife
 		x := &Index{Name: im.Name, Folder: dataset.IndexFolder(im.UUID), Kind: kindOf(im), Version: im.DatasetVersion, Covered: -1, Uncovered: -1}
 		t.Indexes[i] = x
 		if im.CreatedAtMs != nil {
-			x.Created = time.UnixMilli(int64(*im.CreatedAtMs)).UTC()
+			x.Created = sane(time.UnixMilli(int64(*im.CreatedAtMs)))
 		}
 		for _, id := range im.Fields {
 			if f := sc.ByID(id); f != nil {
