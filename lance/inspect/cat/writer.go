@@ -1,6 +1,7 @@
 package cat
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -43,7 +44,7 @@ func NewWriter(w io.Writer, format Format, schema *arrow.Schema) (Writer, error)
 	case JSON:
 		return &textWriter{w: w, format: &jsonRows{}}, nil
 	case CSV:
-		return &textWriter{w: w, format: csvRows{}, buf: csvHeader(nil, schema)}, nil
+		return &textWriter{w: w, format: &csvRows{}, buf: csvHeader(nil, schema)}, nil
 	}
 	return nil, fmt.Errorf("%w: %q is not arrow, json or csv", ErrFormat, format)
 }
@@ -116,61 +117,71 @@ func (j *jsonRows) appendRow(b []byte, batch arrow.RecordBatch, row int) ([]byte
 	return append(b, '}', '\n'), nil
 }
 
-type csvRows struct{}
+type csvRows struct{ field []byte }
 
 func csvHeader(b []byte, schema *arrow.Schema) []byte {
 	for i, f := range schema.Fields() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendField(b, f.Name)
+		b = appendField(b, []byte(f.Name))
 	}
 	return append(b, '\n')
 }
 
-func (csvRows) appendRow(b []byte, batch arrow.RecordBatch, row int) ([]byte, error) {
+func (c *csvRows) appendRow(b []byte, batch arrow.RecordBatch, row int) ([]byte, error) {
 	n := int(batch.NumCols())
 	for i := range n {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		text, null, err := fieldText(batch.Column(i), row)
+		text, null, err := appendFieldText(c.field[:0], batch.Column(i), row)
 		if err != nil {
 			return b, fmt.Errorf("column %q: %w", batch.ColumnName(i), err)
 		}
 		if !null || n == 1 {
 			b = appendField(b, text)
 		}
+		if c.field = text; cap(text) > flushBytes {
+			c.field = nil // one long value does not hold its memory
+		}
 	}
 	return append(b, '\n'), nil
 }
 
-// fieldText is the content of a CSV field.
-func fieldText(a arrow.Array, row int) (text string, null bool, err error) {
+// appendFieldText appends the content of a CSV field.
+func appendFieldText(b []byte, a arrow.Array, row int) (text []byte, null bool, err error) {
 	if a.IsNull(row) || a.DataType().ID() == arrow.NULL {
-		return "", true, nil
+		return b, true, nil
 	}
 	switch x := a.(type) {
 	case *array.Dictionary:
-		return fieldText(x.Dictionary(), x.GetValueIndex(row))
+		return appendFieldText(b, x.Dictionary(), x.GetValueIndex(row))
 	case array.ExtensionArray:
-		return fieldText(x.Storage(), row)
+		return appendFieldText(b, x.Storage(), row)
 	case array.StringLike:
-		return strings.ToValidUTF8(x.Value(row), "\uFFFD"), false, nil
+		return append(b, strings.ToValidUTF8(x.Value(row), "\uFFFD")...), false, nil
 	}
-	b, err := AppendJSON(nil, a, row)
-	if err == nil && len(b) >= 2 && b[0] == '"' {
-		b = b[1 : len(b)-1] // only strings have anything to escape
+	text, err = AppendJSON(b, a, row)
+	if err == nil && len(text) >= 2 && text[0] == '"' {
+		text = text[1 : len(text)-1] // only strings have anything to escape
 	}
-	return string(b), false, err
+	return text, false, err
 }
 
 // appendField appends a field, in quotes where it needs them.
-func appendField(b []byte, text string) []byte {
-	if text != "" && !strings.ContainsAny(text, "\",\r\n") && text[0] != ' ' && text[len(text)-1] != ' ' {
+func appendField(b, text []byte) []byte {
+	n := len(text)
+	if n > 0 && !bytes.ContainsAny(text, "\",\r\n") && text[0] != ' ' && text[n-1] != ' ' {
 		return append(b, text...)
 	}
 	b = append(b, '"')
-	b = append(b, strings.ReplaceAll(text, `"`, `""`)...)
-	return append(b, '"')
+	for {
+		quote := bytes.IndexByte(text, '"')
+		if quote < 0 {
+			return append(append(b, text...), '"')
+		}
+		b = append(append(b, text[:quote+1]...), '"')
+		text = text[quote+1:]
+	}
 }
