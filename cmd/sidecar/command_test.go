@@ -23,6 +23,8 @@ func TestExitCodesAndErrorLines(t *testing.T) {
 		"an unknown flag":          {[]string{"serve", "--memroy=1"}, exitUsage, []string{"sidecar: unknown flag: --memroy (see sidecar serve --help)"}},
 		"a flag that is no size":   {[]string{"serve", "--memory=lots"}, exitUsage, []string{`sidecar: invalid argument "lots" for "--memory" flag`}},
 		"an argument too many":     {[]string{"version", "x"}, exitUsage, []string{`sidecar: unknown command "x" for "sidecar version"`}},
+		"a role that is none":      {[]string{"warm", "--roles=gold", "s3://b/k"}, exitUsage, []string{"sidecar: --roles: "}},
+		"a priority that is none":  {[]string{"warm", "--priority=urgent", "s3://b/k"}, exitUsage, []string{"sidecar: --priority: "}},
 		"a path that is none":      {[]string{"explain", "lake/key"}, exitUsage, []string{`sidecar: "lake/key" is not a path such as s3://bucket/key`}},
 		"an admin address":         {[]string{"explain", "--admin=ftp://x", "s3://b/k"}, exitUsage, []string{"sidecar: --admin: "}},
 		"nobody at the admin port": {[]string{"explain", "--admin=127.0.0.1:1", "s3://b/k"}, exitFailure, []string{"sidecar: admin API at http://127.0.0.1:1: dial tcp"}},
@@ -153,6 +155,40 @@ func TestAdminCommands(t *testing.T) {
 			200, `{"state":"partial"}`, exitFailure,
 			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"5m0s"}`,
 			"{\n  \"state\": \"partial\"\n}\n",
+		},
+		"warm some roles, here and at the peers": {
+			[]string{"warm", "--roles=pk,open", "--pk-columns=id", "--priority=high", "--fanout", "s3://b/p"},
+			200, `{"path":"s3://b/p/","state":"warm","receipt":{"roles":{"pk":{"objects":1,"bytes":4096,"resident_bytes":4096}}},` +
+				`"peers":[{"address":"10.0.0.1:9001","answer":{"state":"warm","receipt":{"bytes":4096,"resident_bytes":4096}}},` +
+				`{"address":"10.0.0.2:9001","error":{"code":"peer_failed","message":"refused"}}]}`, exitFailure,
+			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"5m0s","roles":["pk","open"],"pk_columns":["id"],"priority":"high","fanout":true}`,
+			"s3://b/p/: warm\n  resident  0 of 0 objects, 0B of 0B, 0 of 0 pages\n  pk        4KiB of 4KiB\n" +
+				"  origin    0 LIST, 0 GET, 0 HEAD, 0B in 0 rounds\n  time      0s\n" +
+				"  peer 10.0.0.1:9001: warm, 4KiB of 4KiB\n  peer 10.0.0.2:9001: refused\n",
+		},
+		"retain": {
+			[]string{"retain", "--shard=u", "--version=7", "s3://b/t", "a_gen_1"},
+			200, `{"retired":["t/_mem_wal/u/b_gen_2/"],"live":1,"spared":2,"pages":3,"bytes":4096,"objects":1,"generations":1,"pins":0}`, exitOK,
+			`POST /retain Bearer t0ken {"table":"s3://b/t","shard":"u","live":["a_gen_1"],"shard_manifest_version":7}`,
+			"retired t/_mem_wal/u/b_gen_2/\ndropped 3 pages (4KiB) of 1 objects, 1 generations, 0 pins; 1 are live, 2 spared\n",
+		},
+		"retain nothing": {
+			[]string{"retain", "s3://b/t"},
+			200, `{}`, exitOK, `POST /retain Bearer t0ken {"table":"s3://b/t","live":[]}`,
+			"dropped 0 pages (0B) of 0 objects, 0 generations, 0 pins; 0 are live, 0 spared\n",
+		},
+		"generations": {
+			[]string{"generations", "--limit=2", "s3://b/t/"},
+			200, `{"total":3,"generations":[{"bucket":"b","prefix":"t/1/","state":"provisional"},` +
+				`{"bucket":"b","prefix":"t/2/","state":"partial","publication":"confirmed","objects":2,"bytes":8192,"resident_bytes":4096}]}`, exitOK,
+			`GET /generations?limit=2&prefix=s3%3A%2F%2Fb%2Ft%2F Bearer t0ken`,
+			"STATE        PUBLICATION  RESIDENT      GENERATION\n" +
+				"provisional  -            -             s3://b/t/1/\n" +
+				"partial      confirmed    4KiB of 8KiB  s3://b/t/2/\nand 1 more; raise --limit\n",
+		},
+		"no generations": {
+			[]string{"generations"},
+			200, `{"total":0,"generations":[]}`, exitOK, `GET /generations?limit=1000 Bearer t0ken`, "no generations are known\n",
 		},
 		"evict an object": {
 			[]string{"evict", "s3://b/p/k"},

@@ -261,7 +261,8 @@ func (p *process) stageStore(ctx context.Context, latency time.Duration, closers
 // stageServer starts Hearth on free loopback ports, without keys, in front of origin or,
 // if that is empty, of the configured one.
 func (p *process) stageServer(ctx context.Context, flags *pflag.FlagSet, origin string, stage *demoStage, closers *[]func() error) error {
-	fixed := map[string]string{"auth": "none", "listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0", "ops-listen": ""}
+	// A generation that is warmed because it is read would not be cold the next time.
+	fixed := map[string]string{"warm-on-open": "false", "auth": "none", "listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0", "ops-listen": ""}
 	if origin != "" {
 		fixed["origin"], fixed["origin-region"] = origin, "us-east-1"
 	}

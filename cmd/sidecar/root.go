@@ -146,6 +146,8 @@ to point clients at it. "sidecar demo" shows what it is good for.`,
 	root.AddCommand(
 		p.serveCommand(),
 		p.warmCommand(),
+		p.retainCommand(),
+		p.generationsCommand(),
 		p.evictCommand(),
 		p.explainCommand(),
 		p.lanceCommand(),

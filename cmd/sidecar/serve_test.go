@@ -298,3 +298,50 @@ func TestPortThatIsTakenIsOneLine(t *testing.T) {
 		t.Error("a directory was made although nothing could be served")
 	}
 }
+
+func TestReadinessWaitsForWatchedTablesAndLatches(t *testing.T) {
+	dir := t.TempDir()
+	config := func(table, deadline string) {
+		writeFile(t, in(dir, "h.yaml"), "watch: [{table: \""+table+"\", interval: 100ms}]\nready-deadline: "+deadline+"\n")
+	}
+	config("s3://missing/items.lance", "2s")
+	s := serve(t, dir, nil, "--config=h.yaml")
+	if status, text := s.get(listenerOps, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "watched tables") {
+		t.Errorf("before: %d %s", status, text)
+	}
+	s.await("watched tables are not warm in time")
+	s.becomesReady(t)
+	c := s.client()
+	if err := c.CreateBucket(t.Context(), "lake"); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+
+	config("s3://lake/items.lance", "10m")
+	s = serve(t, dir, nil, "--config=h.yaml")
+	s.await("watched tables are warm")
+	s.becomesReady(t)
+}
+
+// becomesReady asks until /readyz is 200, which comes right after the log says why.
+func (s *running) becomesReady(t *testing.T) {
+	t.Helper()
+	for range 1000 {
+		if status, _ := s.get(listenerOps, "/readyz"); status == http.StatusOK {
+			return
+		}
+	}
+	t.Error("not ready")
+}
+
+func TestReadinessDoesNotComeBackWhileDraining(t *testing.T) {
+	r := newReadiness()
+	r.not(warming)
+	r.not(draining)
+	if r.readyAfter(warming) {
+		t.Error("it is ready while it drains")
+	}
+	if ready, why := r.state(); ready || why != draining {
+		t.Errorf("got %t, %s", ready, why)
+	}
+}

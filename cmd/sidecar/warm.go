@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,9 @@ func (p *process) warmCommand() *cobra.Command {
 	var flags *adminFlags
 	var wait, deadline time.Duration
 	var pin bool
-	var budget string
+	var fanout bool
+	var budget, priority string
+	var roles, pkColumns []string
 	cmd := &cobra.Command{
 		Use:   "warm s3://BUCKET/PATH...",
 		Short: "Read objects into the cache of a running sidecar",
@@ -32,7 +35,15 @@ something is missing.`,
 			"  sidecar warm --wait 0 s3://lake/items.lance",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			request := warmRequest{Wait: wait.String()}
+			request := warmRequest{Wait: wait.String(), Roles: roles, PKColumns: pkColumns, Priority: priority, Fanout: fanout}
+			for _, role := range roles {
+				if _, err := warm.ParseRole(role); err != nil {
+					return usage(cmd, fmt.Errorf("--roles: %w", err))
+				}
+			}
+			if _, err := warm.ParsePriority(priority); err != nil {
+				return usage(cmd, fmt.Errorf("--priority: %w", err))
+			}
 			if deadline > 0 {
 				request.Deadline = deadline.String()
 			}
@@ -69,7 +80,11 @@ something is missing.`,
 	fs.DurationVar(&wait, "wait", 5*time.Minute, "how long to wait for it to be warm; 0 returns at once")
 	fs.DurationVar(&deadline, "deadline", 0, "give up after this long; 0 means the server's own limit")
 	fs.BoolVar(&pin, "pin", false, "keep the pages until the path is evicted, or with --pin=false no longer")
-	fs.StringVar(&budget, "budget", "", "largest sum of object sizes to take, such as 256MiB")
+	fs.StringVar(&budget, "budget", "", "most bytes to take, such as 256MiB")
+	fs.StringSliceVar(&roles, "roles", nil, "comma-separated roles to take, such as open,pk,blocklist; default all")
+	fs.StringSliceVar(&pkColumns, "pk-columns", nil, "columns of the primary key; default what the generation says")
+	fs.StringVar(&priority, "priority", "", "low, normal or high")
+	fs.BoolVar(&fanout, "fanout", false, "warm the peers of the sidecar too")
 	return cmd
 }
 
@@ -80,25 +95,94 @@ type warmRequest struct {
 	Deadline string `json:"deadline,omitempty"`
 	Pin      *bool  `json:"pin,omitempty"`
 	Budget   int64  `json:"budget_bytes,omitempty"`
+
+	Roles     []string `json:"roles,omitempty"`
+	PKColumns []string `json:"pk_columns,omitempty"`
+	Priority  string   `json:"priority,omitempty"`
+	Fanout    bool     `json:"fanout,omitempty"`
+}
+
+// warmAnswer is the answer of POST /warm.
+type warmAnswer struct {
+	warm.Answer
+	Peers []struct {
+		Address string        `json:"address"`
+		Answer  *warm.Answer  `json:"answer"`
+		Error   *warm.Problem `json:"error"`
+	} `json:"peers"`
 }
 
 // warmPath warms one path and prints the answer.
 func warmPath(cmd *cobra.Command, client *adminClient, flags *adminFlags, request warmRequest, begunIsEnough bool) error {
+	if screen := cmd.ErrOrStderr(); !begunIsEnough && !flags.asJSON && !request.Fanout && terminal(screen) {
+		return warmWatched(cmd, client, flags, request, screen)
+	}
 	body, err := client.call(cmd.Context(), http.MethodPost, "/warm", request)
+	return tellWarmed(cmd, flags, request, body, err, begunIsEnough)
+}
+
+// tellWarmed prints the answer to a warm and says by its error how it went.
+func tellWarmed(cmd *cobra.Command, flags *adminFlags, request warmRequest, body []byte, err error, begunIsEnough bool) error {
 	if err != nil {
 		return fmt.Errorf("warm %s: %w", request.Path, err)
 	}
-	var answer warm.Answer
+	var answer warmAnswer
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return fmt.Errorf("warm %s: admin API: %w", request.Path, err)
 	}
-	if err := flags.output(cmd.OutOrStdout(), body, func(w io.Writer) error { return printAnswer(w, answer) }); err != nil {
+	if err := flags.output(cmd.OutOrStdout(), body, func(w io.Writer) error { return printWarmed(w, answer) }); err != nil {
 		return err
+	}
+	for _, peer := range answer.Peers {
+		if peer.Error != nil || peer.Answer == nil || peer.Answer.State != warm.Warm && !(begunIsEnough && peer.Answer.State == warm.Warming) {
+			return errReported
+		}
 	}
 	if answer.State == warm.Warm || begunIsEnough && answer.State == warm.Warming {
 		return nil
 	}
 	return errReported
+}
+
+// warmWatched begins a warm without waiting and draws its progress until it ends or the
+// wait is over.
+func warmWatched(cmd *cobra.Command, client *adminClient, flags *adminFlags, request warmRequest, screen io.Writer) error {
+	wait, err := time.ParseDuration(request.Wait)
+	if err != nil {
+		return err
+	}
+	request.Wait = "0s"
+	body, err := client.call(cmd.Context(), http.MethodPost, "/warm", request)
+	var begun warm.Answer
+	if err == nil && json.Unmarshal(body, &begun) == nil && begun.Job != "" {
+		ctx, cancel := context.WithTimeout(cmd.Context(), wait)
+		defer cancel()
+		// Whatever cuts the progress short, the job's own status is the answer.
+		_ = client.followJob(ctx, begun.Job, screen)
+		body, err = client.call(cmd.Context(), http.MethodGet, "/warm/"+begun.Job, nil)
+	}
+	return tellWarmed(cmd, flags, request, body, err, false)
+}
+
+// printWarmed writes an answer and those of peers.
+func printWarmed(w io.Writer, a warmAnswer) error {
+	if err := printAnswer(w, a.Answer); err != nil {
+		return err
+	}
+	for _, peer := range a.Peers {
+		line := "no answer"
+		switch {
+		case peer.Error != nil:
+			line = oneLine(peer.Error.Message)
+		case peer.Answer != nil:
+			line = fmt.Sprintf("%s, %s of %s", peer.Answer.State,
+				config.Bytes(peer.Answer.Receipt.ResidentBytes), config.Bytes(peer.Answer.Receipt.Bytes))
+		}
+		if _, err := fmt.Fprintf(w, "  peer %s: %s\n", peer.Address, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printAnswer writes what a person wants to know of a warm.
@@ -138,6 +222,11 @@ func printAnswer(w io.Writer, a warm.Answer) error {
 	} {
 		if left.n > 0 {
 			fmt.Fprintf(t, "  besides\t%d objects %s\n", left.n, left.what)
+		}
+	}
+	for _, role := range warm.Roles() {
+		if of := r.Roles.Of(role); of.Objects > 0 {
+			fmt.Fprintf(t, "  %s\t%s of %s\n", role, config.Bytes(of.ResidentBytes), config.Bytes(of.Bytes))
 		}
 	}
 	fmt.Fprintf(t, "  origin\t%d LIST, %d GET, %d HEAD, %s in %d rounds\n",

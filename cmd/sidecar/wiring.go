@@ -45,10 +45,13 @@ type server struct {
 	origin    *origin.Client
 	objects   *object.Service
 	warmer    *warm.Warmer
+	peers     *admin.Peers  // nil if there are none
 	keys      *keyring.Ring // nil without authentication
 	// generatedKeys is the file with the key that was made for the embedded store;
 	// empty if keys were configured.
 	generatedKeys string
+
+	background sync.WaitGroup // goroutines that end when the warmer is closed
 
 	failed    chan error // the first listener that ended by itself
 	closeOnce sync.Once
@@ -107,7 +110,7 @@ func (p *process) startServer(ctx context.Context, s *settings, log *slog.Logger
 	if err := v.serve(verifier); err != nil {
 		return nil, err
 	}
-	v.ready.ready()
+	v.becomeReady(ctx)
 	return v, nil
 }
 
@@ -168,8 +171,57 @@ func (v *server) openObjects() error {
 	if err != nil {
 		return err
 	}
-	v.warmer, err = warm.New(v.objects, v.objects.Pages(), warm.Options{Logger: v.log, Registerer: v.registry})
+	tables, err := watched(s.Loaded)
+	if err != nil {
+		return err
+	}
+	v.warmer, err = warm.New(v.objects, v.objects.Pages(), warm.Options{
+		OnOpen: s.WarmOnOpen.Or(true), Watch: tables,
+		Logger: v.log, Registerer: v.registry,
+	})
+	if err != nil || s.Peers == "" {
+		return err
+	}
+	v.peers, err = admin.NewPeers(s.Peers, s.adminToken)
 	return err
+}
+
+// watched turns the watched tables of the configuration into those of package warm,
+// whose form was checked when it was loaded.
+func watched(l *config.Loaded) ([]warm.WatchedTable, error) {
+	var tables []warm.WatchedTable
+	for _, t := range l.Watch {
+		path, err := warm.ParsePath(t.Table)
+		if err != nil {
+			return nil, l.Fault("watch", "%v", err)
+		}
+		tables = append(tables, warm.WatchedTable{Table: path, Interval: t.Interval})
+	}
+	return tables, nil
+}
+
+// becomeReady makes /readyz answer 200: now, or once the watched tables are warm, if it
+// is to wait for that, or when ready-deadline is over. That is for good.
+func (v *server) becomeReady(ctx context.Context) {
+	if v.settings.ReadyDeadline == 0 {
+		v.ready.ready()
+		return
+	}
+	v.ready.not(warming)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.settings.ReadyDeadline)
+	v.background.Go(func() {
+		defer cancel()
+		err := v.warmer.Settled(ctx) // Close of the warmer ends it
+		switch {
+		case err == nil:
+			v.log.Info("watched tables are warm")
+		case errors.Is(err, context.DeadlineExceeded):
+			v.log.Warn("watched tables are not warm in time", "deadline", v.settings.ReadyDeadline.String(), "tables", fmt.Sprint(v.warmer.Unsettled()))
+		default:
+			return
+		}
+		v.ready.readyAfter(warming)
+	})
 }
 
 // openKeys makes the keys that clients sign with, and what checks them; nil
@@ -215,7 +267,7 @@ func (v *server) serve(verifier *sigv4.Verifier) error {
 	}
 	ops := admin.OpsOptions{Ready: v.ready.state, Gatherer: v.registry}
 	adminAPI, err := admin.New(admin.Options{
-		Warmer: v.warmer, Objects: v.objects, Token: v.settings.adminToken, Allowed: options.Allowed,
+		Warmer: v.warmer, Objects: v.objects, Peers: v.peers, Token: v.settings.adminToken, Allowed: options.Allowed,
 		Config: func() any { return v.settings.Settings() }, Version: currentBuild().Version, Ops: ops,
 		Logger: v.log, Registerer: v.registry,
 	})
@@ -282,6 +334,10 @@ func (v *server) close(ctx context.Context) error {
 		var errs []error
 		if v.warmer != nil {
 			errs = append(errs, v.warmer.Close())
+		}
+		v.background.Wait()
+		if v.peers != nil {
+			v.peers.Close()
 		}
 		if v.objects != nil {
 			errs = append(errs, v.objects.Close())

@@ -55,6 +55,8 @@ type Options struct {
 	Hosts []string
 	// Allowed reports whether a bucket is on the allow-list; nil allows all.
 	Allowed func(bucket string) bool
+	// Peers are asked by warms with fanout; nil if there are none.
+	Peers *Peers
 	// Config returns the resolved settings for /config, without secrets; nil leaves the
 	// path out.
 	Config func() any

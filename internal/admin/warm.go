@@ -20,6 +20,7 @@ type warmBody struct {
 	generation, sstable string
 	roles, pkColumns    []string
 	priority            string
+	fanout              *bool
 }
 
 func (b *warmBody) fields() fields {
@@ -27,7 +28,8 @@ func (b *warmBody) fields() fields {
 		"path": intoString(&b.path), "uri": intoString(&b.uri),
 		"generation": intoString(&b.generation), "sstable": intoString(&b.sstable),
 		"roles": intoStrings(&b.roles), "pk_columns": intoStrings(&b.pkColumns), "priority": intoString(&b.priority),
-		"wait": intoDuration(&b.wait), "deadline": intoDuration(&b.deadline),
+		"fanout": intoBool(&b.fanout),
+		"wait":   intoDuration(&b.wait), "deadline": intoDuration(&b.deadline),
 		"pin": intoBool(&b.pin), "budget_bytes": intoBytes(&b.budgetBytes),
 	}
 }
@@ -38,7 +40,8 @@ func (b *warmBody) fields() fields {
 //	{"path": "s3://bucket/prefix", "wait": "10s", "deadline": "5m", "pin": true, "budget_bytes": 1073741824}
 //
 // path (or uri, generation, sstable) is a directory, an object or a whole bucket; the
-// others are optional, and so are "roles": ["pk"], "pk_columns": ["id"], "priority": "high".
+// others are optional, and so are "roles": ["pk"], "pk_columns": ["id"], "priority": "high", and
+// "fanout": true, which asks the peers too and adds "peers" to the answer.
 // The answer is a warm.Answer: 200 if the job has ended or wait has passed, 202 if wait
 // is 0 and a job was begun. With 404 and 502 it comes too, saying what was done, with
 // the error in it.
@@ -50,6 +53,9 @@ func (a *api) warm(w http.ResponseWriter, r *http.Request) error {
 	request, err := a.request(&b)
 	if err != nil {
 		return err
+	}
+	if b.fanout != nil && *b.fanout {
+		return a.fanOut(w, r, &b, request)
 	}
 	answer, err := a.Warmer.Warm(r.Context(), request)
 	switch {

@@ -168,6 +168,7 @@ func TestWarmErrors(t *testing.T) {
 		{"an unknown field", `{"path":"s3://lake/a","colour":"red"}`, "invalid_request", "colour", 400},
 		{"an unknown role", `{"path":"s3://lake/a","roles":["pk","gold"]}`, "invalid_request", "roles", 400},
 		{"one role", `{"path":"s3://lake/a","roles":"pk"}`, "invalid_request", "roles", 400},
+		{"fanout without peers", `{"path":"s3://lake/a","fanout":true}`, "invalid_request", "fanout", 400},
 		{"an unknown priority", `{"path":"s3://lake/a","priority":"urgent"}`, "invalid_request", "priority", 400},
 		{"key columns that are numbers", `{"path":"s3://lake/a","pk_columns":[1]}`, "invalid_request", "pk_columns", 400},
 		{"sstable and generation", `{"sstable":"s3://lake/a","generation":"s3://lake/a"}`, "invalid_request", "sstable", 400},

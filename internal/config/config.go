@@ -127,6 +127,25 @@ type Config struct {
 	// them. Read again on SIGHUP.
 	Rules []Rule `name:"rules" yaml:"only" group:"Cache" help:"how keys may be cached, first match wins"`
 
+	// WarmOnOpen warms a generation in the background when a client begins to read
+	// it and nobody has warmed it before. auto means true. It costs the bytes of a
+	// generation where a query needed some of them; false leaves warming to hooks
+	// and to watch.
+	WarmOnOpen Toggle `name:"warm-on-open" default:"auto" group:"Warm" help:"warm a generation when it is first read: auto (true), true or false"`
+	// Watch lists the tables that are kept warm without anybody calling: what is
+	// published is warmed, what is compacted away is dropped.
+	Watch []Watch `name:"watch" yaml:"only" group:"Warm" help:"tables that are kept warm without hooks"`
+	// ReadyDeadline makes /readyz wait until every table of watch has been warm
+	// once, but no longer than this. Later the process stays ready, whatever
+	// becomes of the cache. 0 does not wait. Raising it delays the start of a pod
+	// whose origin is slow or ill.
+	ReadyDeadline time.Duration `name:"ready-deadline" default:"0s" group:"Warm" help:"longest wait of /readyz for watched tables to be warm, 0 for none"`
+	// Peers is the URL of the admin listeners of all pods behind one name, that of
+	// a headless Service, such as http://hearth-headless:9001. A warm with fanout
+	// asks each address that the name has, but this process's own. All of them
+	// need the same admin token. Empty means that there are no peers.
+	Peers string `name:"peers" group:"Warm" help:"URL of a headless Service's admin listeners, for warms with fanout"`
+
 	// LogLevel is the least severe level that is logged: debug, info, warn or
 	// error. debug writes a line for each request.
 	LogLevel string `name:"log-level" default:"info" group:"Observability" help:"debug, info, warn or error"`
@@ -154,6 +173,15 @@ type Rule struct {
 	// MaxAge lets keys of class revalidate be served this long after a
 	// confirmation without another. It raises how stale an answer may be.
 	MaxAge time.Duration `name:"max-age"`
+}
+
+// Watch is a table that is kept warm.
+type Watch struct {
+	// Table is the path of the table, such as s3://lake/items.lance.
+	Table string `name:"table"`
+	// Interval is the time between two looks at the table, 5s if it is not given. A
+	// look costs one LIST, and one GET for each shard.
+	Interval time.Duration `name:"interval"`
 }
 
 // Toggle is a boolean that may be left to the program: auto, true or false.

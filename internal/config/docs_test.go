@@ -74,8 +74,11 @@ func document(t *testing.T) string {
 			fmt.Fprintf(&b, "`--%s`, `%s`, %s, default %s.\n\n", f.Name, f.Env, f.Kind, defaultText(f))
 		}
 		b.WriteString(prose(comments["Config."+f.GoName], f.GoName, f.Name) + "\n")
-		if f.GoName == "Rules" {
+		switch f.GoName {
+		case "Rules":
 			b.WriteString(recordTable(comments, "Rule", Rule{}))
+		case "Watch":
+			b.WriteString(recordTable(comments, "Watch", Watch{}))
 		}
 	}
 	b.WriteString(documentTail)
@@ -185,6 +188,9 @@ ops-listen: 0.0.0.0:9002
 rules:
   - {match: "s3://lake/config/**", class: revalidate, max_age: 10s}
   - {match: "tmp/**", class: never}
+watch:
+  - {table: "s3://lake/items.lance", interval: 2s}
+ready-deadline: 2m
 ` + "```" + `
 `
 

@@ -38,6 +38,7 @@ func (l *Loaded) Validate(b Build) error {
 	v.origin()
 	v.access()
 	v.cache()
+	v.warm()
 	v.observability()
 	return v.report.err()
 }
@@ -197,6 +198,41 @@ func (v *validator) cache() {
 		v.fault("page-size", "%s does not fit in memory, %s", c.PageSize, c.Memory)
 	case c.Memory < MinMemory:
 		v.fault("memory", "%s is less than %s", c.Memory, MinMemory)
+	}
+}
+
+func (v *validator) warm() {
+	c := &v.loaded.Config
+	seen := map[string]bool{}
+	for i, t := range c.Watch {
+		rest, ok := strings.CutPrefix(t.Table, "s3://")
+		bucket, key, _ := strings.Cut(strings.TrimSuffix(rest, "/"), "/")
+		switch {
+		case !ok || bucket == "" || key == "":
+			v.fault("watch", "table %d: %q is not a path such as s3://bucket/table.lance", i+1, t.Table)
+		case seen[bucket+"/"+key]:
+			v.fault("watch", "table %d: %s is watched twice", i+1, t.Table)
+		case len(c.Buckets) > 0 && !slices.Contains(c.Buckets, bucket):
+			v.fault("watch", "table %d: the bucket of %s is not among buckets", i+1, t.Table)
+		case t.Interval != 0 && t.Interval < 100*time.Millisecond:
+			v.fault("watch", "table %d: interval %s is shorter than 100ms", i+1, t.Interval)
+		}
+		seen[bucket+"/"+key] = true
+	}
+	switch {
+	case c.ReadyDeadline < 0:
+		v.fault("ready-deadline", "%s is negative", c.ReadyDeadline)
+	case c.ReadyDeadline > 0 && len(c.Watch) == 0:
+		v.fault("ready-deadline", "there is nothing to wait for: watch lists no table")
+	}
+	if c.Peers != "" {
+		u, err := url.Parse(c.Peers)
+		switch {
+		case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/":
+			v.fault("peers", "%q is not a URL such as http://hearth-headless:9001", c.Peers)
+		case c.AdminListen == "":
+			v.fault("peers", "peers ask each other through the admin listener, which is switched off")
+		}
 	}
 }
 

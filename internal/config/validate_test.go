@@ -75,7 +75,19 @@ func TestContradictions(t *testing.T) {
 		"a log level of its own":             {func(c *Config) { c.LogLevel = "loud" }, `log-level: "loud" is not one of`},
 		"a log format of its own":            {func(c *Config) { c.LogFormat = "xml" }, `log-format: "xml" is not one of`},
 		"a trace endpoint without a scheme":  {func(c *Config) { c.TraceEndpoint = "localhost:4318" }, `trace-endpoint: "localhost:4318" is not a URL`},
-		"a trace ratio above one":            {func(c *Config) { c.TraceRatio = 2 }, "trace-ratio: 2 is not between 0 and 1"},
+		"a watched table that is no path":    {func(c *Config) { c.Watch = []Watch{{Table: "lake/x"}} }, `watch: table 1: "lake/x" is not a path`},
+		"a watched bucket":                   {func(c *Config) { c.Watch = []Watch{{Table: "s3://lake/"}} }, `watch: table 1: "s3://lake/" is not a path`},
+		"a table watched twice":              {func(c *Config) { c.Watch = []Watch{{Table: "s3://lake/x"}, {Table: "s3://lake/x/"}} }, "watch: table 2: s3://lake/x/ is watched twice"},
+		"a watched bucket that is off limits": {func(c *Config) {
+			c.Buckets, c.Watch = []string{"sea"}, []Watch{{Table: "s3://lake/x"}}
+		}, "watch: table 1: the bucket of s3://lake/x is not among buckets"},
+		"a table watched all the time":   {func(c *Config) { c.Watch = []Watch{{Table: "s3://lake/x", Interval: time.Millisecond}} }, "watch: table 1: interval 1ms"},
+		"waiting for nothing":            {func(c *Config) { c.ReadyDeadline = time.Minute }, "ready-deadline: there is nothing to wait for"},
+		"a negative wait for tables":     {func(c *Config) { c.ReadyDeadline = -time.Minute }, "ready-deadline: -1m0s is negative"},
+		"waiting for a table":            {func(c *Config) { c.ReadyDeadline, c.Watch = time.Minute, []Watch{{Table: "s3://lake/x"}} }, ""},
+		"peers without a scheme":         {func(c *Config) { c.Peers = "hearth:9001" }, `peers: "hearth:9001" is not a URL`},
+		"peers without an admin address": {func(c *Config) { c.Peers, c.AdminListen = "http://hearth:9001", "" }, "peers: peers ask each other"},
+		"a trace ratio above one":        {func(c *Config) { c.TraceRatio = 2 }, "trace-ratio: 2 is not between 0 and 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Default()
