@@ -1,0 +1,2 @@
+// Package lsm reads Lance tables with MemWAL generations.
+package lsm

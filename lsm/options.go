@@ -1,0 +1,72 @@
+package lsm
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/hearthcache/hearth/lance/file"
+	"github.com/hearthcache/hearth/lance/storage"
+)
+
+// Store is where tables lie. See storage.Store.
+type Store = storage.Store
+
+// GenerationWarmer is told of generations as they come into sight: a hint to make their objects resident. path is the
+// generation's folder in the store. Warming is best effort; an error is logged and has no other consequence.
+// Implementations are safe for concurrent use.
+type GenerationWarmer interface {
+	Warm(ctx context.Context, path string) error
+}
+
+// Options of a Table. The zero value is sound.
+type Options struct {
+	// Allocator gives the memory of Arrow arrays. Default memory.DefaultAllocator. It must allow concurrent use.
+	Allocator memory.Allocator
+	// Datasets keeps decoded objects. Default: a Cache of CacheBytes that belongs to the table.
+	Datasets DatasetCache
+	// CacheBytes is the size of the default cache. Default 256 MiB.
+	CacheBytes int64
+	// Warmer hears of new generations. Default none.
+	Warmer GenerationWarmer
+	// WarmTimeout bounds each call of the Warmer. Default 5 s.
+	WarmTimeout time.Duration
+	// Parallel is how many sources a query reads at the same time. Default 4. Each holds a few batches.
+	Parallel int
+	// MaxK is the most results that a search may ask for, and the most keys of a lookup. Default 10,000.
+	MaxK int
+	// VectorBytes is the size up to which the vectors of a source are kept decoded in the cache, so that repeated
+	// searches read nothing. Default 64 MiB; negative for never.
+	VectorBytes int64
+	// Logger hears of what was coped with. Default none.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Allocator == nil {
+		o.Allocator = memory.DefaultAllocator
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 256 << 20
+	}
+	if o.WarmTimeout <= 0 {
+		o.WarmTimeout = 5 * time.Second
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 4
+	}
+	if o.MaxK <= 0 {
+		o.MaxK = 10_000
+	}
+	if o.VectorBytes == 0 {
+		o.VectorBytes = 64 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (o Options) file() file.Options { return file.Options{Allocator: o.Allocator} }
