@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/warm"
 )
 
@@ -36,13 +35,6 @@ func (w *world) fixture() (size int64, objects int) {
 	})
 	if err != nil {
 		w.t.Fatal(err)
-	}
-	// The hint is not among the recorded objects.
-	for version := uint64(20); version > 0; version-- {
-		if _, ok := w.origin.Object(bucket, shard+"manifest/"+memwal.ManifestName(version)); ok {
-			w.origin.Put(bucket, shard+"manifest/"+memwal.VersionHintName, memwal.EncodeVersionHint(version))
-			break
-		}
 	}
 	for _, key := range w.origin.Keys(bucket, gen) {
 		o, _ := w.origin.Object(bucket, key)
