@@ -11,11 +11,35 @@
 //	        a job for the path that may be joined? ── yes ──> wait for it
 //	                       │ no
 //	                       v
-//	        queue ── LIST ── plan: smallest first, within the budget ── loads ── check
+//	        queue ── published? ── LIST ── plan: within the budget ── loads ── check
+//	                     │ not yet
+//	                     v
+//	        look at the shard's manifests for a while, then once more
 //
 // The nouns: a [Path] names a bucket, a directory in it, or one object. A job is the
 // work of one path; its [Status] is the [Answer] with its times. A [Receipt] says what
-// a job did, and what is resident.
+// a job did, and what is resident, by [Role]. A [GenerationInfo] says how far one
+// generation is.
+//
+// # Publication
+//
+// A generation is published when its shard's manifest names it; before that its writer
+// may replace objects. A job for a path at or below a generation finds out first (see
+// listGeneration), and the listing that it makes afterwards becomes the inventory, from
+// which the object service answers everything. Otherwise the generation is provisional:
+// its shard is looked at, from 200 ms to 5 s apart and for [Options.PublicationWait], and
+// the generation is warmed again when it is published, which fetches what was replaced.
+//
+// Nobody needs to call: [Options.Watch] keeps tables warm, [Options.OnOpen] warms what is
+// opened. [Warmer.Retain], and watching, retire what is not live: jobs end, pages, facts
+// and pins go, and only a newer manifest brings it back.
+//
+// # Roles
+//
+// Every byte below a table has one role. Names tell it, but for data files, whose pages
+// of the primary key are told from the others by manifest and footer. All roles, if they
+// fit, go by whole objects, smallest first; a choice of roles, or what exceeds the budget
+// below a generation, goes by role and range.
 //
 // # What an answer proves
 //
@@ -27,8 +51,10 @@
 // [Options.ListingMaxAge] relaxes this.
 //
 // Requests to the origin, retries aside, are at most one per object, one more for each
-// 8 MiB, and two: runs of adjacent missing pages are fetched in one request. Pages that
-// went missing here and there are one run each.
+// 8 MiB, and two: the LIST, and the shard manifest (or, where there is none, a second
+// LIST). The first job for a shard reads the version hint too, a third. Runs of adjacent
+// missing pages are fetched in one request; pages that went missing here and there are one
+// run each. Three rounds depend on each other; ranges by role take one or two more.
 //
 // # Ownership and limits
 //
@@ -45,6 +71,10 @@
 // [ErrQueueFull], [ErrTooManyPins], [ErrBypassed], [ErrNoJob], [ErrClosed]. What a job
 // did before it failed is in the answer beside the error, and stays in the cache.
 //
+// What the origin says against a shard's manifests ends no job: the generation is then
+// merely provisional.
+//
 // The package does not decide what is immutable (package object does), does not write to
-// the origin, and does not keep pages from being evicted, but for pins.
+// the origin, and does not keep pages from being evicted, but for pins. It does not read
+// index files: their bytes are warmed whole.
 package warm
