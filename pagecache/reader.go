@@ -35,8 +35,9 @@ type Reader struct {
 	obj *object
 
 	begin   int64
-	at, end int64 // bytes still to deliver
-	current *page // delivered last, held until the following Next
+	at, end int64   // bytes still to deliver
+	current *page   // delivered last, held until the following Next
+	more    []*page // delivered before it, held as long: see More
 
 	// Pages that were in flight when this reader looked ahead, for itself or others, and
 	// that it has not delivered yet: ascending, none before at. planned is how far it has
@@ -224,6 +225,40 @@ func (r *Reader) dropCurrent() {
 		r.current.release(r.c.arena)
 		r.current = nil
 	}
+	for i, p := range r.more {
+		p.release(r.c.arena)
+		r.more[i] = nil
+	}
+	r.more = r.more[:0]
+}
+
+// More appends to dst the pieces of the range that follow what was delivered last and are
+// resident, until one is not, cap(dst) is reached, or bytes of them were appended. They,
+// and what was delivered last, are borrowed until the following call of Next or Close. It
+// waits for nothing and fails at nothing: what is missing, or wrong, is for Next.
+func (r *Reader) More(dst [][]byte, bytes int64) [][]byte {
+	end := r.at + min(bytes, r.end-r.at)
+	for len(dst) < cap(dst) && r.at < end && r.err == nil && r.obj != nil && r.bypass == nil && len(r.ahead) == 0 {
+		p, gap := r.resident(r.at / r.c.pageBytes)
+		if p == nil {
+			return dst
+		}
+		if gap { // Next looks ahead
+			p.release(r.c.arena)
+			return dst
+		}
+		if !r.prefetch && !p.used.Load() {
+			p.used.Store(true)
+		}
+		if r.more == nil {
+			r.more = make([]*page, 0, cap(dst))
+		}
+		if r.current != nil {
+			r.more = append(r.more, r.current)
+		}
+		dst = append(dst, r.deliver(p, &r.stats.Hit))
+	}
+	return dst
 }
 
 // lastPage is the last page of a range that is not empty.

@@ -20,6 +20,7 @@
 package proxy
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -210,6 +211,17 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom hands src to the connection, if it can read by itself.
+func (w *countingWriter) ReadFrom(src io.Reader) (int64, error) {
+	to, ok := w.ResponseWriter.(io.ReaderFrom)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{w}, src)
+	}
+	n, err := to.ReadFrom(src)
+	w.bytes += n
 	return n, err
 }
 

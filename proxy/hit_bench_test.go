@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy"
+	"github.com/hearthcache/hearth/proxy/wire"
 )
 
 // A discard is a response writer that keeps nothing but the length.
@@ -23,6 +25,27 @@ type discard struct {
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(p []byte) (int, error) { d.bytes += len(p); return len(p), nil }
+
+// ReadFrom takes batches, as a connection of package wire does.
+func (d *discard) ReadFrom(src io.Reader) (int64, error) {
+	var room [17][]byte
+	var n int64
+	for {
+		batch, err := src.(wire.Source).NextBatch(room[:0])
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		for _, p := range batch {
+			n += int64(len(p))
+			d.bytes += len(p)
+		}
+	}
+}
+
+func (d *discard) Flush() {}
 
 // reset makes d what net/http hands to a handler: an empty map, new for each request
 // there, reused here so that its cost is not counted.

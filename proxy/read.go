@@ -116,17 +116,34 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, q *call, reques
 		return
 	}
 	setObjectHeader(w.Header(), q, o, request.Checksums)
-	if o.Body != nil && o.Outcome == object.Hit { // its bytes are all here: nothing waits between writes
-		wire.Gather(r.Context(), o.Length)
-	}
 	w.WriteHeader(o.Status)
 	if o.Body == nil {
 		return
 	}
-	n, err := o.Body.WriteTo(w)
+	n, err := writeBody(w, r, o)
 	if err != nil || n != o.Length {
 		h.abort(r, err, n, o.Length)
 	}
+}
+
+// gatherBytes is from where on it pays to put a body on the wire past net/http's buffer of
+// 4 KiB. A smaller one leaves it together with its head anyway.
+const gatherBytes = 2 << 10
+
+// writeBody writes the body. That of a hit goes out in as few system calls as possible:
+// its bytes are all here, so that no write waits for another's.
+func writeBody(w http.ResponseWriter, r *http.Request, o *object.Object) (int64, error) {
+	to, ok := w.(io.ReaderFrom)
+	if !ok || o.Outcome != object.Hit || o.Length < gatherBytes {
+		return o.Body.WriteTo(w)
+	}
+	wire.Gather(r.Context(), o.Length)
+	// With the head not yet written, ReadFrom would send the beginning of the body by
+	// itself.
+	if err := http.NewResponseController(w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return to.ReadFrom(o.Body)
 }
 
 // abort breaks the connection of an answer that cannot be completed.

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/netutil"
+
+	"github.com/hearthcache/hearth/proxy/wire"
 )
 
 // The names of the listeners, in logs and metrics.
@@ -50,10 +51,7 @@ func listen(ctx context.Context, name, address string, cert *certificate, maxCon
 	if err != nil {
 		return nil, fmt.Errorf("%s listener: %w", name, err)
 	}
-	l := &listener{name: name, net: bound, scheme: "http", done: make(chan struct{})}
-	if maxConnections > 0 {
-		l.net = netutil.LimitListener(l.net, maxConnections)
-	}
+	l := &listener{name: name, net: wire.NewListener(bound, maxConnections), scheme: "http", done: make(chan struct{})}
 	if cert != nil {
 		l.net, l.scheme = tls.NewListener(l.net, cert.config()), "https"
 	}
@@ -61,6 +59,7 @@ func listen(ctx context.Context, name, address string, cert *certificate, maxCon
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		// "OPTIONS *" is a request like any other.
 		DisableGeneralOptionsHandler: true,
+		ConnContext:                  wire.ConnContext,
 		ErrorLog:                     slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}
 	return l, nil

@@ -13,6 +13,8 @@ type Body struct {
 	first []byte // primed: borrowed from pages until the next Next
 	pages *pagecache.Reader
 
+	rest []byte // of what Next returned to Read
+
 	stream io.ReadCloser // instead of pages: straight from the origin
 	buf    []byte
 }
@@ -49,6 +51,38 @@ func (b *Body) Next() ([]byte, error) {
 	}
 	p, err := b.pages.Next()
 	return p, translate(err)
+}
+
+// batchBytes is about how much NextBatch hands out: a client that is slow to read it keeps
+// it from being evicted meanwhile.
+const batchBytes = 1 << 20
+
+// NextBatch appends to dst, which has room, the next bytes and those behind them that need
+// no waiting for, as far as there is room. They are borrowed until the following call. At
+// the end it returns io.EOF.
+func (b *Body) NextBatch(dst [][]byte) ([][]byte, error) {
+	p, err := b.Next()
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, p)
+	if b.stream == nil {
+		dst = b.pages.More(dst, batchBytes-int64(len(p)))
+	}
+	return dst, nil
+}
+
+// Read implements io.Reader, with a copy that the other methods do without.
+func (b *Body) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		var err error
+		if b.rest, err = b.Next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
 }
 
 // WriteTo writes all that is left to w.

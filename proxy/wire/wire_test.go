@@ -144,6 +144,106 @@ func TestWritesAreHeldBackOnlyIfMoreMustFollow(t *testing.T) {
 	}
 }
 
+// A source hands out pieces of one text, as many at a time as there is room for.
+type source struct {
+	io.Reader // never read
+	pieces    []string
+	fail      error
+}
+
+func (s *source) NextBatch(dst [][]byte) ([][]byte, error) {
+	if len(s.pieces) == 0 {
+		if s.fail != nil {
+			return dst, s.fail
+		}
+		return dst, io.EOF
+	}
+	for len(dst) < cap(dst) && len(s.pieces) > 0 {
+		dst = append(dst, []byte(s.pieces[0]))
+		s.pieces = s.pieces[1:]
+	}
+	return dst, nil
+}
+
+func TestSourcesGoOutWholeAndInOrder(t *testing.T) {
+	addr := serve(t, 0, func(w http.ResponseWriter, r *http.Request) {
+		var pieces, size int
+		if _, err := fmt.Sscanf(r.URL.Path, "/%d/%d", &pieces, &size); err != nil {
+			t.Error(err)
+		}
+		n := pieces * size
+		s := &source{}
+		for part := range slices.Chunk([]byte(body(n)), size) {
+			s.pieces = append(s.pieces, string(part))
+		}
+		w.Header().Set("Content-Length", fmt.Sprint(n))
+		wire.Gather(r.Context(), int64(n))
+		w.(http.Flusher).Flush()
+		if written, err := w.(io.ReaderFrom).ReadFrom(s); written != int64(n) || err != nil {
+			t.Errorf("wrote %d of %d: %v", written, n, err)
+		}
+	})
+	transport := &http.Transport{MaxConnsPerHost: 1}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	for _, pieces := range []int{1, 2, 16, 17, 18, 50} {
+		for _, size := range []int{1, 300, 4096, 64 << 10} {
+			r, err := client.Get(fmt.Sprintf("http://%s/%d/%d", addr, pieces, size))
+			if err != nil {
+				t.Fatal(pieces, size, err)
+			}
+			got, err := io.ReadAll(r.Body)
+			if err != nil || string(got) != body(pieces*size) {
+				t.Errorf("%d pieces of %d: got %d bytes, %v", pieces, size, len(got), err)
+			}
+			_ = r.Body.Close()
+		}
+	}
+}
+
+func TestASourceThatFailsEndsTheWriting(t *testing.T) {
+	broken := errors.New("broken")
+	for name, tt := range map[string]struct {
+		source source
+		under  recorder
+		want   int64
+		err    error
+	}{
+		"at its end":                  {source{pieces: []string{"abc", "de"}}, recorder{}, 5, nil},
+		"after some pieces":           {source{pieces: []string{"abc"}, fail: broken}, recorder{}, 3, broken},
+		"before any":                  {source{fail: broken}, recorder{}, 0, broken},
+		"with nothing":                {source{}, recorder{}, 0, nil},
+		"because the connection does": {source{pieces: []string{"abc"}}, recorder{fail: broken}, 0, broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, ctx := gathering(t, &tt.under)
+			wire.Gather(ctx, 10)
+			if _, err := c.Write([]byte("head")); err != nil {
+				t.Fatal(err)
+			}
+			n, err := c.(io.ReaderFrom).ReadFrom(&tt.source)
+			if n != tt.want || !errors.Is(err, tt.err) {
+				t.Errorf("%d, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestAReaderThatIsNoSourceIsCopied(t *testing.T) {
+	under := &recorder{}
+	c, ctx := gathering(t, under)
+	wire.Gather(ctx, 100)
+	if _, err := c.Write([]byte("head")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.(io.ReaderFrom).ReadFrom(strings.NewReader("body")); n != 4 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if diff := cmp.Diff(under.writes, []int{4, 4}); diff != "" {
+		t.Errorf("writes (-got +want):\n%s", diff)
+	}
+}
+
 func TestAFailureOfWhatWasHeldBackShowsAtTheNextWrite(t *testing.T) {
 	broken := errors.New("broken")
 	under := &recorder{fail: broken}
