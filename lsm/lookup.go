@@ -319,6 +319,26 @@ func (o *opened) live(ctx context.Context, addr uint64) (bool, error) {
 	return err == nil && (gone == nil || !gone.Contains(uint32(addr))), err
 }
 
+// liveRows is live for many rows: deletion files are read at once.
+func (o *opened) liveRows(ctx context.Context) (func(addr uint64) bool, error) {
+	type fragment struct {
+		rows int64
+		gone *roaring.Bitmap
+	}
+	by := map[uint64]fragment{}
+	for _, f := range o.ds.Fragments() {
+		gone, err := f.Deleted(ctx)
+		if err != nil {
+			return nil, err
+		}
+		by[f.ID()] = fragment{f.PhysicalRows(), gone}
+	}
+	return func(addr uint64) bool {
+		f := by[addr>>32] // without rows when there is no such fragment
+		return int64(uint32(addr)) < f.rows && (f.gone == nil || !f.gone.Contains(uint32(addr)))
+	}, nil
+}
+
 // tombstones are the rows of a generation that mark deleted keys.
 func (s *Snapshot) tombstones(ctx context.Context, src *source, o *opened) (*roaring.Bitmap, func(), error) {
 	d, release, err := get(ctx, src.table.cache, Key{src.path, "tombstones"}, func(ctx context.Context) (*sized[*roaring.Bitmap], error) {
