@@ -39,6 +39,7 @@ func (t *textSearch) liveStats(ctx context.Context, i int, src *source, o *opene
 	x := &t.sources[i]
 	s := fts.Stats{DF: map[string]uint64{}}
 	ghosts := false
+	shown := func(addr uint64) bool { return !x.see.hidden.Contains(addr) }
 	for n, index := range x.indexes {
 		st, err := index.Stats(ctx, q)
 		if err != nil {
@@ -52,11 +53,11 @@ func (t *textSearch) liveStats(ctx context.Context, i int, src *source, o *opene
 	if ghosts {
 		// The index holds documents of fragments that are gone, and nothing says what was in them: count what there is.
 		t.q.at[i].note("figures counted from the rows: the index holds rows of fragments that are gone")
-		all, err := t.readFlat(ctx, src, o, o.fragments, x.indexes[0].Analyzer(), x.see.hidden)
+		all, err := t.readFlat(ctx, src, o, o.fragments, x.indexes[0].Analyzer())
 		if err != nil {
 			return s, err
 		}
-		return all.stats(q, nil)
+		return all.stats(q, shown)
 	}
 	if len(x.indexes) > 0 {
 		dead, err := t.deadDocs(ctx, i, src, o)
@@ -70,7 +71,7 @@ func (t *textSearch) liveStats(ctx context.Context, i int, src *source, o *opene
 		}
 	}
 	if x.flat != nil {
-		st, err := x.flat.stats(q, nil)
+		st, err := x.flat.stats(q, shown)
 		if err != nil {
 			return s, err
 		}

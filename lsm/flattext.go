@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
-	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
@@ -28,8 +27,8 @@ type flatDoc struct {
 	probe string // a piece of the text that has one of the terms; of dead rows alone
 }
 
-// readFlat reads the live rows of some fragments.
-func (t *textSearch) readFlat(ctx context.Context, src *source, o *opened, fragments *roaring.Bitmap, an *analyzer.Analyzer, hidden *roaring64.Bitmap) (*flatText, error) {
+// readFlat reads the live rows of some fragments, hidden ones too.
+func (t *textSearch) readFlat(ctx context.Context, src *source, o *opened, fragments *roaring.Bitmap, an *analyzer.Analyzer) (*flatText, error) {
 	name, ok := o.names[t.field.ID]
 	f := &flatText{analyzer: an}
 	if !ok {
@@ -44,9 +43,7 @@ func (t *textSearch) readFlat(ctx context.Context, src *source, o *opened, fragm
 				return nil, err
 			}
 			err = eachText(b.Column(0), func(row int, text string) {
-				if a := addrs(b)[row]; !hidden.Contains(a) {
-					f.add(a, text)
-				}
+				f.add(addrs(b)[row], text)
 			})
 			b.Release()
 			if err != nil {

@@ -111,7 +111,7 @@ func (q *query) searchText(ctx context.Context, o TextOptions) (arrow.RecordBatc
 	}
 	found := make([][]hit, len(t.sources))
 	if err := q.eachParallel(ctx, func(ctx context.Context, i int) (err error) {
-		found[i], err = t.search(ctx, i, global, o)
+		found[i], err = t.search(ctx, i, global, pred, o)
 		return err
 	}); err != nil {
 		return nil, textError(err)
@@ -299,7 +299,7 @@ func (t *textSearch) prepare(ctx context.Context, i int, pred *filter.Predicate,
 		q.at[i].Access = "full-text index " + x.covers[0].name
 	}
 	if !uncovered.IsEmpty() {
-		if x.flat, err = t.readFlat(ctx, src, op, uncovered, an, x.see.hidden); err != nil {
+		if x.flat, err = t.readFlat(ctx, src, op, uncovered, an); err != nil {
 			return err
 		}
 		if len(x.indexes) == 0 {
@@ -315,7 +315,7 @@ func (t *textSearch) prepare(ctx context.Context, i int, pred *filter.Predicate,
 }
 
 // search finds the best matches of one source.
-func (t *textSearch) search(ctx context.Context, i int, global *fts.Stats, o TextOptions) ([]hit, error) {
+func (t *textSearch) search(ctx context.Context, i int, global *fts.Stats, pred *filter.Predicate, o TextOptions) ([]hit, error) {
 	x := &t.sources[i]
 	var hits []hit
 	for n, index := range x.indexes {
@@ -334,7 +334,7 @@ func (t *textSearch) search(ctx context.Context, i int, global *fts.Stats, o Tex
 		return hits, nil
 	}
 	stats := global
-	if stats == nil { // as LanceDB: the figures of the index and of the rows behind it together
+	if stats == nil { // as LanceDB: the figures of the index and of the rows behind it that pass the filter, together
 		stats = &fts.Stats{DF: map[string]uint64{}}
 		for _, index := range x.indexes {
 			s, err := index.Stats(ctx, o.Query)
@@ -343,7 +343,11 @@ func (t *textSearch) search(ctx context.Context, i int, global *fts.Stats, o Tex
 			}
 			stats.Add(s)
 		}
-		s, err := x.flat.stats(o.Query, nil)
+		keep, err := t.passing(ctx, i, pred)
+		if err != nil {
+			return nil, err
+		}
+		s, err := x.flat.stats(o.Query, keep)
 		if err != nil {
 			return nil, err
 		}
@@ -357,4 +361,20 @@ func (t *textSearch) search(ctx context.Context, i int, global *fts.Stats, o Tex
 		hits = append(hits, hit{ref{i, h.RowID}, h.Score})
 	}
 	return hits, nil
+}
+
+// passing says which of the rows without an index pass the filter, hidden ones included; nil stands for all.
+func (t *textSearch) passing(ctx context.Context, i int, pred *filter.Predicate) (func(addr uint64) bool, error) {
+	if pred == nil {
+		return nil, nil
+	}
+	_, o, err := t.q.open(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	all, pass := roaring64.New(), roaring64.New()
+	for _, d := range t.sources[i].flat.docs {
+		all.Add(d.addr)
+	}
+	return pass.Contains, t.q.testRows(ctx, o, all, pred, pass)
 }
