@@ -79,7 +79,12 @@ func (w *Warmer) open(g generation) {
 		w.awaitPublication(g, r)
 		return
 	}
-	if state, _ := published.State(); state != publication.Violated {
-		w.background(r)
+	published.Open() // its first read was this one
+	if state, _ := published.State(); state == publication.Violated {
+		return
 	}
+	if p, err := w.known(r); err == nil && p != nil && p.complete() {
+		return // somebody has warmed it
+	}
+	w.background(r)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origintest"
 	"github.com/hearthcache/hearth/warm"
 )
@@ -143,4 +144,18 @@ func TestRetireDuringAWarmWins(t *testing.T) {
 	if s := w.objects.Pages().Stats(); s.ResidentPages != 0 || w.warmer.Stats().Pins != 0 {
 		t.Errorf("%d pages and %d pins stay", s.ResidentPages, w.warmer.Stats().Pins)
 	}
+}
+
+func TestAnInvalidatedGenerationIsForgottenUntilItsManifestIsReadAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.fill(gen, 100, 5000)
+	w.commit(4, genDir)
+	w.warm(gen)
+	w.warmer.Release(bucket, gen)
+	w.objects.Invalidate(epoch.Scope{Bucket: bucket, Key: gen, Prefix: true})
+	w.wantStates(map[string]warm.GenerationState{})
+	if a := w.warm(gen); a.State != warm.Warm || !a.Published || a.Found != warm.FoundCold {
+		t.Errorf("got %+v", a)
+	}
+	w.wantStates(map[string]warm.GenerationState{genDir: warm.GenerationWarm})
 }

@@ -36,7 +36,10 @@ func TestWarmOverHTTP(t *testing.T) {
 
 	// uri is path, seconds are durations, and no wait is 202.
 	w.put(gen+"c", 10)
+	answered := make(chan struct{})
+	w.origin.Inject(rule("LIST", func() { <-answered })) // the job may not end before its answer
 	begun := w.call("POST", "/warm", `{"uri": "`+genURI+`", "wait": 0, "deadline": 30.5, "pin": true, "budget_bytes": 6000}`)
+	close(answered)
 	id, _ := begun.field("job").(string)
 	if begun.status != http.StatusAccepted || begun.field("state") != "warming" || begun.header.Get("Location") != "/warm/"+id {
 		t.Fatalf("got %d %s", begun.status, begun.body)

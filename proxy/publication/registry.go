@@ -155,11 +155,13 @@ func (r *Registry) Forget(scope epoch.Scope) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
-	for name := range r.gens {
+	for name, g := range r.gens {
 		below := scope.Bucket == "" || (scope.Bucket == name.bucket && scope.Prefix && strings.HasPrefix(name.prefix, scope.Key))
 		above := scope.Bucket == name.bucket && strings.HasPrefix(scope.Key, name.prefix)
 		if below || above {
 			delete(r.gens, name)
+			// The newest manifest has to be read again for the generation to become known.
+			delete(r.shards, Shard{g.Bucket, g.Table, g.Shard})
 			n++
 		}
 	}
