@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	gocmp "github.com/google/go-cmp/cmp"
@@ -554,5 +553,3 @@ func globalScores(t *testing.T, s *lsm.Snapshot) {
 		b.Release()
 	}
 }
-
-var _ arrow.Array

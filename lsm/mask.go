@@ -239,14 +239,14 @@ type hider struct {
 func (s *Snapshot) hider(ctx context.Context, src *source, by []*source, tombs bool) (h *hider, release func(), err error) {
 	h = &hider{tombs: tombs}
 	var held []func()
-	release = func() {
+	free := func() {
 		for _, r := range held {
 			r()
 		}
 	}
 	defer func() {
 		if err != nil {
-			release()
+			free()
 		}
 	}()
 	o, err := src.open(ctx)
@@ -270,7 +270,7 @@ func (s *Snapshot) hider(ctx context.Context, src *source, by []*source, tombs b
 	if tombs {
 		h.columns = append(h.columns, memwal.TombstoneColumn)
 	}
-	return h, release, nil
+	return h, free, nil
 }
 
 // each calls hidden for the rows to hide. The batch begins with columns.

@@ -63,6 +63,15 @@ type leaf struct {
 
 func (l *leaf) not() *leaf {
 	n := *l
+	if l.like == nil && l.inside == True && l.outside == False {
+		if domainOf(l.typ) == domainText {
+			n.texts = complementTexts(l.texts)
+		} else {
+			n.keys = complementKeys(l.keys)
+		}
+		n.null = l.null.not()
+		return &n
+	}
 	n.inside, n.outside, n.null = l.inside.not(), l.outside.not(), l.null.not()
 	return &n
 }
