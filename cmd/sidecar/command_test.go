@@ -119,7 +119,7 @@ func TestAdminCommands(t *testing.T) {
 	const answer = `{"path":"s3://b/p/","state":"warm","found":"cold","published":true,"pinned":true,"job":"7","receipt":{` +
 		`"objects":3,"bytes":196608,"pages":3,"resident_objects":3,"resident_bytes":196608,"resident_pages":3,"skipped_objects":1,` +
 		`"requests":{"list":1,"get":3,"head":0},"source":{"origin_bytes":196608},"rounds":2,"elapsed":"1.5s"}}`
-	const nothing = "  resident  0 of 0 objects, 0B of 0B, 0 of 0 pages\n  origin    0 LIST, 0 GET, 0 HEAD, 0B in 0 rounds\n  time      0s\n"
+	const nothing = "  resident  0 of 0 objects, 0 B of 0 B, 0 of 0 pages\n  origin    0 LIST, 0 GET, 0 HEAD, 0 B in 0 rounds\n  time      0s\n"
 	for name, tt := range map[string]struct {
 		args    []string
 		status  int
@@ -133,9 +133,9 @@ func TestAdminCommands(t *testing.T) {
 			200, answer, exitOK,
 			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"5m0s"}`,
 			"s3://b/p/: warm, was cold, published, pinned, job 7\n" +
-				"  resident  3 of 3 objects, 192KiB of 192KiB, 3 of 3 pages\n" +
+				"  resident  3 of 3 objects, 192 KiB of 192 KiB, 3 of 3 pages\n" +
 				"  besides   1 objects of a class that is never cached\n" +
-				"  origin    1 LIST, 3 GET, 0 HEAD, 192KiB in 2 rounds\n" +
+				"  origin    1 LIST, 3 GET, 0 HEAD, 192 KiB in 2 rounds\n" +
 				"  time      1.5s\n",
 		},
 		"warm with everything": {
@@ -162,29 +162,29 @@ func TestAdminCommands(t *testing.T) {
 				`"peers":[{"address":"10.0.0.1:9001","answer":{"state":"warm","receipt":{"bytes":4096,"resident_bytes":4096}}},` +
 				`{"address":"10.0.0.2:9001","error":{"code":"peer_failed","message":"refused"}}]}`, exitFailure,
 			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"5m0s","roles":["pk","open"],"pk_columns":["id"],"priority":"high","fanout":true}`,
-			"s3://b/p/: warm\n  resident  0 of 0 objects, 0B of 0B, 0 of 0 pages\n  pk        4KiB of 4KiB\n" +
-				"  origin    0 LIST, 0 GET, 0 HEAD, 0B in 0 rounds\n  time      0s\n" +
-				"  peer 10.0.0.1:9001: warm, 4KiB of 4KiB\n  peer 10.0.0.2:9001: refused\n",
+			"s3://b/p/: warm\n  resident  0 of 0 objects, 0 B of 0 B, 0 of 0 pages\n  pk        4.00 KiB of 4.00 KiB\n" +
+				"  origin    0 LIST, 0 GET, 0 HEAD, 0 B in 0 rounds\n  time      0s\n" +
+				"  peer 10.0.0.1:9001: warm, 4.00 KiB of 4.00 KiB\n  peer 10.0.0.2:9001: refused\n",
 		},
 		"retain": {
 			[]string{"retain", "--shard=u", "--version=7", "s3://b/t", "a_gen_1"},
 			200, `{"retired":["t/_mem_wal/u/b_gen_2/"],"live":1,"spared":2,"pages":3,"bytes":4096,"objects":1,"generations":1,"pins":0}`, exitOK,
 			`POST /retain Bearer t0ken {"table":"s3://b/t","shard":"u","live":["a_gen_1"],"shard_manifest_version":7}`,
-			"retired t/_mem_wal/u/b_gen_2/\ndropped 3 pages (4KiB) of 1 objects, 1 generations, 0 pins; 1 are live, 2 spared\n",
+			"retired t/_mem_wal/u/b_gen_2/\ndropped 3 pages (4.00 KiB) of 1 objects, 1 generations, 0 pins; 1 are live, 2 spared\n",
 		},
 		"retain nothing": {
 			[]string{"retain", "s3://b/t"},
 			200, `{}`, exitOK, `POST /retain Bearer t0ken {"table":"s3://b/t","live":[]}`,
-			"dropped 0 pages (0B) of 0 objects, 0 generations, 0 pins; 0 are live, 0 spared\n",
+			"dropped 0 pages (0 B) of 0 objects, 0 generations, 0 pins; 0 are live, 0 spared\n",
 		},
 		"generations": {
 			[]string{"generations", "--limit=2", "s3://b/t/"},
 			200, `{"total":3,"generations":[{"bucket":"b","prefix":"t/1/","state":"provisional"},` +
 				`{"bucket":"b","prefix":"t/2/","state":"partial","publication":"confirmed","objects":2,"bytes":8192,"resident_bytes":4096}]}`, exitOK,
 			`GET /generations?limit=2&prefix=s3%3A%2F%2Fb%2Ft%2F Bearer t0ken`,
-			"STATE        PUBLICATION  RESIDENT      GENERATION\n" +
-				"provisional  -            -             s3://b/t/1/\n" +
-				"partial      confirmed    4KiB of 8KiB  s3://b/t/2/\nand 1 more; raise --limit\n",
+			"STATE        PUBLICATION  RESIDENT              GENERATION\n" +
+				"provisional  -            -                     s3://b/t/1/\n" +
+				"partial      confirmed    4.00 KiB of 8.00 KiB  s3://b/t/2/\nand 1 more; raise --limit\n",
 		},
 		"no generations": {
 			[]string{"generations"},
@@ -194,13 +194,13 @@ func TestAdminCommands(t *testing.T) {
 			[]string{"evict", "s3://b/p/k"},
 			200, `{"pages":3,"bytes":196608,"objects":1,"facts":2,"generations":0,"pins":0}`, exitOK,
 			`POST /invalidate Bearer t0ken {"path":"s3://b/p/k"}`,
-			"s3://b/p/k: dropped 3 pages (192KiB) of 1 objects, facts of 2, 0 generations, 0 pins\n",
+			"s3://b/p/k: dropped 3 pages (192 KiB) of 1 objects, facts of 2, 0 generations, 0 pins\n",
 		},
 		"evict a folder": {
 			[]string{"evict", "s3://b/p/"},
 			200, `{}`, exitOK,
 			`POST /invalidate Bearer t0ken {"prefix":"s3://b/p/"}`,
-			"s3://b/p/: dropped 0 pages (0B) of 0 objects, facts of 0, 0 generations, 0 pins\n",
+			"s3://b/p/: dropped 0 pages (0 B) of 0 objects, facts of 0, 0 generations, 0 pins\n",
 		},
 		"evict a bucket": {
 			[]string{"evict", "--json", "s3://b"},

@@ -25,6 +25,7 @@ import (
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/meter"
 	"github.com/hearthcache/hearth/internal/telemetry"
+	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/proxy/publication"
 	"github.com/hearthcache/hearth/warm"
 
@@ -165,7 +166,7 @@ func (p *process) play(ctx context.Context, s *demoStage) error {
 	}
 	counts := s.counts()
 	fmt.Fprintf(p.stdout, "  warmed  %d objects, %s, with %d origin requests in %.2f s\n",
-		objects, mebibytes(bytes), counts.Immutable+counts.Mutable, time.Since(start).Seconds())
+		objects, inspect.SizeText(bytes), counts.Immutable+counts.Mutable, time.Since(start).Seconds())
 
 	different := 0
 	for i, c := range s.cases {
@@ -188,8 +189,6 @@ func (p *process) play(ctx context.Context, s *demoStage) error {
 	}
 	return nil
 }
-
-func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 // setStage makes a store and a Hearth in front of it, or only a Hearth in front of the
 // configured origin. The function it returns takes down what was set up, also on error.
@@ -354,7 +353,7 @@ func (s *demoStage) castTable(ctx context.Context, p *process, table string) err
 	if len(paths) == 0 {
 		return fmt.Errorf("there is nothing below %s", table)
 	}
-	fmt.Fprintf(p.stdout, "%d objects, %s, below %s at %s.\n\n", len(paths), mebibytes(bytes), table, s.server.settings.Origin)
+	fmt.Fprintf(p.stdout, "%d objects, %s, below %s at %s.\n\n", len(paths), inspect.SizeText(bytes), table, s.server.settings.Origin)
 	endpoint := s.server.url(listenerS3)
 	s.cases = []demoCase{{"all objects", func(ctx context.Context) (demo.Run, error) { return demo.Walk(ctx, endpoint, paths) }}}
 	s.glanceAt(slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !strings.HasSuffix(path, ".binpb") }), table)

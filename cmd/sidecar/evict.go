@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/proxy/object"
 )
 
@@ -67,7 +67,7 @@ func evict(cmd *cobra.Command, client *adminClient, flags *adminFlags, path stri
 			return fmt.Errorf("admin API: %w", err)
 		}
 		line := fmt.Sprintf("%s: dropped %d pages (%s) of %d objects, facts of %d, %d generations, %d pins",
-			path, d.Pages, config.Bytes(d.Bytes), d.Objects, d.Facts, d.Generations, d.Pins)
+			path, d.Pages, inspect.SizeText(d.Bytes), d.Objects, d.Facts, d.Generations, d.Pins)
 		if field == "path" && d.Facts == 0 && d.Objects == 0 {
 			line += "; for everything below it, end the path with a slash"
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/proxy/object"
 )
 
@@ -66,10 +66,10 @@ func printExplanation(w io.Writer, e object.Explanation) error {
 		row("bypass", "the cache is switched off: everything goes to the origin")
 	}
 	if g := e.Generation; g != nil {
-		row("generation", "%d, %s, %d objects, %s below %s", g.Number, g.State, g.Objects, config.Bytes(g.Bytes), g.Prefix)
+		row("generation", "%d, %s, %d objects, %s below %s", g.Number, g.State, g.Objects, inspect.SizeText(g.Bytes), g.Prefix)
 	}
 	if f := e.Facts; f != nil {
-		row("facts", "%s, ETag %s, last modified %s, confirmed %s", config.Bytes(f.Size), f.ETag, f.LastModified,
+		row("facts", "%s, ETag %s, last modified %s, confirmed %s", inspect.SizeText(f.Size), f.ETag, f.LastModified,
 			f.Confirmed.Format(time.RFC3339))
 	} else {
 		row("facts", "none known")
@@ -79,7 +79,7 @@ func printExplanation(w io.Writer, e object.Explanation) error {
 		if v.Pinned {
 			pinned = ", pinned"
 		}
-		row("resident", "%d of %d pages, %s, of ETag %s%s", v.ResidentPages, v.Pages, config.Bytes(v.ResidentBytes), v.ETag, pinned)
+		row("resident", "%d of %d pages, %s, of ETag %s%s", v.ResidentPages, v.Pages, inspect.SizeText(v.ResidentBytes), v.ETag, pinned)
 	}
 	if len(e.Versions) == 0 {
 		row("resident", "nothing")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/warm"
 )
 
@@ -67,7 +67,7 @@ func printGenerations(w io.Writer, answer []byte) error {
 	for _, g := range list.Generations {
 		resident := "-"
 		if g.Objects > 0 {
-			resident = fmt.Sprintf("%s of %s", config.Bytes(g.ResidentBytes), config.Bytes(g.Bytes))
+			resident = fmt.Sprintf("%s of %s", inspect.SizeText(g.ResidentBytes), inspect.SizeText(g.Bytes))
 		}
 		publication := g.Publication
 		if publication == "" {

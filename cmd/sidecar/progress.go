@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/warm"
 )
 
@@ -38,7 +38,7 @@ func bar(s warm.Status) string {
 	cells := int(done * barWidth)
 	return fmt.Sprintf("[%s%s] %3.0f%%  %s of %s  %d of %d objects  %s",
 		strings.Repeat("#", cells), strings.Repeat("-", barWidth-cells), 100*done,
-		config.Bytes(s.Receipt.ResidentBytes), config.Bytes(s.Receipt.Bytes),
+		inspect.SizeText(s.Receipt.ResidentBytes), inspect.SizeText(s.Receipt.Bytes),
 		s.Receipt.ResidentObjects, s.Receipt.Objects, time.Duration(s.Receipt.Elapsed).Round(100*time.Millisecond))
 }
 

@@ -12,7 +12,7 @@ func TestBarShowsHowFarAJobIs(t *testing.T) {
 	s := warm.Status{Answer: warm.Answer{Receipt: warm.Receipt{
 		Objects: 4, ResidentObjects: 1, Bytes: 3 << 20, ResidentBytes: 1 << 20, Elapsed: warm.Duration(1260 * time.Millisecond),
 	}}}
-	if got, want := bar(s), "[##########--------------------]  33%  1MiB of 3MiB  1 of 4 objects  1.3s"; got != want {
+	if got, want := bar(s), "[##########--------------------]  33%  1.00 MiB of 3.00 MiB  1 of 4 objects  1.3s"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := bar(warm.Status{}); !strings.HasPrefix(got, "[------------------------------]   0%") {

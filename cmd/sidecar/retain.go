@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/warm"
 )
 
@@ -67,7 +67,7 @@ func printRetained(w io.Writer, answer []byte) error {
 		fmt.Fprintf(&b, "retired %s\n", prefix)
 	}
 	fmt.Fprintf(&b, "dropped %d pages (%s) of %d objects, %d generations, %d pins; %d are live, %d spared\n",
-		r.Pages, config.Bytes(r.Bytes), r.Objects, r.Generations, r.Pins, r.Live, r.Spared)
+		r.Pages, inspect.SizeText(r.Bytes), r.Objects, r.Generations, r.Pins, r.Live, r.Spared)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hearthcache/hearth/internal/config"
+	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/warm"
 )
 
@@ -176,7 +177,7 @@ func printWarmed(w io.Writer, a warmAnswer) error {
 			line = oneLine(peer.Error.Message)
 		case peer.Answer != nil:
 			line = fmt.Sprintf("%s, %s of %s", peer.Answer.State,
-				config.Bytes(peer.Answer.Receipt.ResidentBytes), config.Bytes(peer.Answer.Receipt.Bytes))
+				inspect.SizeText(peer.Answer.Receipt.ResidentBytes), inspect.SizeText(peer.Answer.Receipt.Bytes))
 		}
 		if _, err := fmt.Fprintf(w, "  peer %s: %s\n", peer.Address, line); err != nil {
 			return err
@@ -210,12 +211,12 @@ func printAnswer(w io.Writer, a warm.Answer) error {
 	}
 	r := a.Receipt
 	fmt.Fprintf(t, "  resident\t%d of %d objects, %s of %s, %d of %d pages\n",
-		r.ResidentObjects, r.Objects, config.Bytes(r.ResidentBytes), config.Bytes(r.Bytes), r.ResidentPages, r.Pages)
+		r.ResidentObjects, r.Objects, inspect.SizeText(r.ResidentBytes), inspect.SizeText(r.Bytes), r.ResidentPages, r.Pages)
 	for _, left := range []struct {
 		n    int
 		what string
 	}{
-		{r.CutObjects, "left out by the budget, " + config.Bytes(r.CutBytes).String()},
+		{r.CutObjects, "left out by the budget, " + inspect.SizeText(r.CutBytes)},
 		{r.SkippedObjects, "of a class that is never cached"},
 		{r.FailedObjects, "could not be read"},
 		{r.ChangedObjects, "changed meanwhile"},
@@ -226,11 +227,11 @@ func printAnswer(w io.Writer, a warm.Answer) error {
 	}
 	for _, role := range warm.Roles() {
 		if of := r.Roles.Of(role); of.Objects > 0 {
-			fmt.Fprintf(t, "  %s\t%s of %s\n", role, config.Bytes(of.ResidentBytes), config.Bytes(of.Bytes))
+			fmt.Fprintf(t, "  %s\t%s of %s\n", role, inspect.SizeText(of.ResidentBytes), inspect.SizeText(of.Bytes))
 		}
 	}
 	fmt.Fprintf(t, "  origin\t%d LIST, %d GET, %d HEAD, %s in %d rounds\n",
-		r.Requests.List, r.Requests.Get, r.Requests.Head, config.Bytes(r.Source.OriginBytes), r.Rounds)
+		r.Requests.List, r.Requests.Get, r.Requests.Head, inspect.SizeText(r.Source.OriginBytes), r.Rounds)
 	fmt.Fprintf(t, "  time\t%s\n", time.Duration(r.Elapsed).Round(time.Microsecond))
 	return t.Flush()
 }

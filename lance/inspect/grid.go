@@ -73,8 +73,9 @@ func (f *facts) addf(name, format string, args ...any) {
 	}
 }
 
-// sizeText is a size as people read it.
-func sizeText(n int64) string {
+// SizeText is a number of bytes as people read it: three digits that count and a unit of
+// powers of 1024.
+func SizeText(n int64) string {
 	if n < 1024 {
 		return strconv.FormatInt(n, 10) + " B"
 	}

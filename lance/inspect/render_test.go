@@ -18,7 +18,7 @@ func TestSizesAndCounts(t *testing.T) {
 		0: "0 B", 1023: "1023 B", 1024: "1.00 KiB", 1536: "1.50 KiB", 10239: "10.0 KiB", 102300: "99.9 KiB", 102400: "100 KiB",
 		1<<20 - 1: "1.00 MiB", 1 << 20: "1.00 MiB", 5 << 40: "5.00 TiB", 1 << 62: "4.00 EiB",
 	} {
-		if got := sizeText(n); got != want {
+		if got := SizeText(n); got != want {
 			t.Errorf("%d: got %q, want %q", n, got, want)
 		}
 	}

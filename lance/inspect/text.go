@@ -101,7 +101,7 @@ func (t *text) table(r *Report) {
 	f.addf("key", "%s", strings.Join(d.PrimaryKey, ", "))
 	f.addf("flags", "%s", strings.Join(d.Flags, ", "))
 	if d.Bloom != nil {
-		f.addf("bloom filter", "%s, %.1f %% of bits set", sizeText(d.Bloom.Bytes), 100*d.Bloom.Load)
+		f.addf("bloom filter", "%s, %.1f %% of bits set", SizeText(d.Bloom.Bytes), 100*d.Bloom.Load)
 	}
 	t.head(f)
 
@@ -136,15 +136,15 @@ func keptText(v Versions) string {
 }
 
 func tableSize(d *Table) string {
-	parts := []string{sizeText(d.DataBytes) + " data"}
+	parts := []string{SizeText(d.DataBytes) + " data"}
 	if d.DeletionBytes > 0 {
-		parts = append(parts, sizeText(d.DeletionBytes)+" deletions")
+		parts = append(parts, SizeText(d.DeletionBytes)+" deletions")
 	}
 	if d.IndexBytes > 0 {
-		parts = append(parts, sizeText(d.IndexBytes)+" indexes")
+		parts = append(parts, SizeText(d.IndexBytes)+" indexes")
 	}
 	if d.KeyIndex != nil && d.KeyIndex.Bytes > 0 {
-		parts = append(parts, sizeText(d.KeyIndex.Bytes)+" key index")
+		parts = append(parts, SizeText(d.KeyIndex.Bytes)+" key index")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -214,7 +214,7 @@ func knownSize(n int64) string {
 	if n <= 0 {
 		return ""
 	}
-	return sizeText(n)
+	return SizeText(n)
 }
 
 func (t *text) indexes(indexes []*Index) {
@@ -225,7 +225,7 @@ func (t *text) indexes(indexes []*Index) {
 	g := grid{indent: "  ", right: "---rr"}
 	g.add("name", "kind", "on", "rows", "size", "about")
 	for _, x := range indexes {
-		g.add(x.Name, x.Kind, strings.Join(x.Fields, ", "), indexRows(x), sizeText(x.Bytes), indexAbout(x))
+		g.add(x.Name, x.Kind, strings.Join(x.Fields, ", "), indexRows(x), SizeText(x.Bytes), indexAbout(x))
 		if x.Folder != x.Name {
 			g.add("", "", "", "", "", x.Folder+", "+plural(int64(len(x.Objects)), "file"))
 		}

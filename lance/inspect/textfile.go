@@ -47,7 +47,7 @@ func (t *text) index(r *Report) {
 			f.addf("graph", "levels of %s nodes", strings.Join(levels, ", "))
 		}
 	}
-	f.addf("size", "%s in %s", sizeText(x.Bytes), plural(int64(len(x.Objects)), "file"))
+	f.addf("size", "%s in %s", SizeText(x.Bytes), plural(int64(len(x.Objects)), "file"))
 	t.head(f)
 	if len(x.Files) == 0 {
 		return
@@ -56,7 +56,7 @@ func (t *text) index(r *Report) {
 	g := grid{indent: "  ", right: "-rrr"}
 	g.add("name", "size", "rows", "columns", "format")
 	for _, f := range x.Files {
-		g.add(baseName(f.Path), sizeText(f.Bytes), countText(f.Rows), fmt.Sprint(len(f.Columns)), f.Version)
+		g.add(baseName(f.Path), SizeText(f.Bytes), countText(f.Rows), fmt.Sprint(len(f.Columns)), f.Version)
 	}
 	g.write(t.out, true)
 	if !t.all {
@@ -75,8 +75,8 @@ func (t *text) file(path string, d *File) {
 	f.addf("file", "%s", path)
 	f.addf("format", "%s", d.Version)
 	f.addf("rows", "%s", countText(d.Rows))
-	f.addf("size", "%s: %s pages, %s global buffers, %s column metadata and footer", sizeText(d.Bytes), sizeText(d.PageBytes),
-		sizeText(d.GlobalBytes), sizeText(d.MetadataBytes))
+	f.addf("size", "%s: %s pages, %s global buffers, %s column metadata and footer", SizeText(d.Bytes), SizeText(d.PageBytes),
+		SizeText(d.GlobalBytes), SizeText(d.MetadataBytes))
 	t.head(f)
 
 	t.section("columns")
@@ -87,7 +87,7 @@ func (t *text) file(path string, d *File) {
 		if len(encodings) == 0 {
 			encodings = []string{""}
 		}
-		g.add(fmt.Sprint(c.Index), c.Field, c.Type, countText(int64(c.Pages)), sizeText(c.Bytes), perRow(c.Bytes, d.Rows), encodings[0])
+		g.add(fmt.Sprint(c.Index), c.Field, c.Type, countText(int64(c.Pages)), SizeText(c.Bytes), perRow(c.Bytes, d.Rows), encodings[0])
 		for _, e := range encodings[1:] {
 			g.add("", "", "", "", "", "", e)
 		}
@@ -110,7 +110,7 @@ func (t *text) file(path string, d *File) {
 				what = "IVF partitions"
 			}
 		}
-		g.add(fmt.Sprint(i), countText(b.Offset), sizeText(b.Bytes), what)
+		g.add(fmt.Sprint(i), countText(b.Offset), SizeText(b.Bytes), what)
 	}
 	g.write(t.out, true)
 	t.values("metadata", d.Metadata)
@@ -139,7 +139,7 @@ func (t *text) pages(d *File) {
 			for _, b := range p.Buffers {
 				buffers = append(buffers, fmt.Sprintf("%d+%d", b.Offset, b.Bytes))
 			}
-			g.add(fmt.Sprint(i), countText(p.FirstRow), countText(p.Rows), sizeText(p.Bytes), strings.Join(buffers, " "), p.Encoding)
+			g.add(fmt.Sprint(i), countText(p.FirstRow), countText(p.Rows), SizeText(p.Bytes), strings.Join(buffers, " "), p.Encoding)
 		}
 		g.write(t.out, true)
 	}

@@ -48,7 +48,7 @@ func (t *text) shard(s *Shard) {
 		f.addf("generations", "%s", generationsText(s))
 	}
 	if s.WAL.Entries > 0 {
-		f.addf("WAL", "%s, positions %d to %d, %s; %s", entries(s.WAL.Entries), s.WAL.First, s.WAL.Last, sizeText(s.WAL.Bytes), tailText(&s.WAL))
+		f.addf("WAL", "%s, positions %d to %d, %s; %s", entries(s.WAL.Entries), s.WAL.First, s.WAL.Last, SizeText(s.WAL.Bytes), tailText(&s.WAL))
 	} else if s.ManifestVersion > 0 {
 		f.addf("WAL", "empty")
 	}
@@ -80,7 +80,7 @@ func tailText(w *WAL) string {
 	if w.TailEntries == 0 {
 		return "nothing to replay"
 	}
-	return fmt.Sprintf("to replay: %s (%s) after position %d", entries(w.TailEntries), sizeText(w.TailBytes), w.ReplayAfter)
+	return fmt.Sprintf("to replay: %s (%s) after position %d", entries(w.TailEntries), SizeText(w.TailBytes), w.ReplayAfter)
 }
 
 func (t *text) generations(s *Shard) {
@@ -93,7 +93,7 @@ func (t *text) generations(s *Shard) {
 			rows, deleted = countText(x.Rows), orBlank(x.Deleted)
 		}
 		if x.Objects > 0 {
-			size = sizeText(x.Bytes)
+			size = SizeText(x.Bytes)
 		}
 		if x.Compacted {
 			state = "compacted"
@@ -115,7 +115,7 @@ func (t *text) tail(w *WAL) {
 		if e.Fence {
 			rows, what = "", "fence"
 		}
-		g.add(fmt.Sprint(e.Position), rows, sizeText(e.Bytes), epoch, what)
+		g.add(fmt.Sprint(e.Position), rows, SizeText(e.Bytes), epoch, what)
 	}
 	g.write(t.out, true)
 	t.rest(w.TailEntries, len(w.Tail))
