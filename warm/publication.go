@@ -228,8 +228,8 @@ func (w *Warmer) learnBelow(j *job, entries []publication.Entry) (kept []publica
 		j.asked(Requests{}, 1)
 	}
 	asked = false
-	drop := make(map[string]bool) // prefixes whose listed entries do not count
 	var mu sync.Mutex
+	drop := make(map[string]bool) // prefixes whose listed entries do not count. Guarded by mu, as is kept
 	for _, f := range found {
 		newest, seen := registry.Newest(f.shard)
 		for _, g := range f.members {
@@ -237,7 +237,9 @@ func (w *Warmer) learnBelow(j *job, entries []publication.Entry) (kept []publica
 			if published == nil {
 				number, named := memwal.ParseGenerationDir(g.dir)
 				if seen && named && number < newest.NextGeneration {
+					mu.Lock()
 					drop[g.path.Key] = true
+					mu.Unlock()
 				} else {
 					unpublished = append(unpublished, g)
 				}
