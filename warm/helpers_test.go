@@ -41,6 +41,8 @@ type setup struct {
 	warm    warm.Options
 	objects object.Options
 	origin  origin.Config
+	// before, if set, fills the origin before the warmer starts to watch it.
+	before func(w *world)
 }
 
 func newWorld(t testing.TB, edit func(*setup)) *world {
@@ -66,10 +68,15 @@ func newWorld(t testing.TB, edit func(*setup)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := &world{t: t, origin: fake, objects: objects}
+	if s.before != nil {
+		s.before(w)
+	}
 	warmer, err := warm.New(objects, objects.Pages(), s.warm)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.warmer = warmer
 	t.Cleanup(func() {
 		if err := warmer.Close(); err != nil {
 			t.Error(err)
@@ -83,7 +90,7 @@ func newWorld(t testing.TB, edit func(*setup)) *world {
 			t.Errorf("%d bytes of pages leaked", used)
 		}
 	})
-	return &world{t: t, origin: fake, objects: objects, warmer: warmer}
+	return w
 }
 
 // put stores n random bytes.

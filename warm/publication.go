@@ -245,8 +245,9 @@ func (w *Warmer) learnBelow(j *job, entries []publication.Entry) (kept []publica
 				}
 				continue
 			}
-			if _, known := w.inventory(g.path); !known {
+			if _, known := w.inventory(g.path); !known { // before the goroutine, which makes it known
 				asked = true
+				j.asked(Requests{List: 1}, 0)
 			}
 			group.Go(func() error {
 				confirmed, _, err := w.enumerate(&job{ctx: j.ctx}, g.path, 0)
@@ -259,9 +260,6 @@ func (w *Warmer) learnBelow(j *job, entries []publication.Entry) (kept []publica
 				}
 				return nil
 			})
-			if _, known := w.inventory(g.path); !known {
-				j.asked(Requests{List: 1}, 0)
-			}
 		}
 	}
 	_ = group.Wait()

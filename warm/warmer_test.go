@@ -167,7 +167,7 @@ func TestPublishedGenerationIsAnsweredFromResidency(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fourth.State != warm.Warming || fourth.Found != warm.FoundPartial || fourth.Job == "" {
+	if fourth.State != warm.Warming && fourth.State != warm.Warm || fourth.Found != warm.FoundPartial || fourth.Job == "" { // the job may have ended
 		t.Errorf("the fourth call: %+v", fourth)
 	}
 	if s := w.end(fourth.Job); s.State != warm.Warm {
