@@ -34,6 +34,14 @@ func (v *versions) put(h *hearth, key string, data []byte) {
 	v.live[key] = append(v.live[key], tag)
 }
 
+// remove deletes key behind Hearth's back; its state is the empty tag from then on.
+func (v *versions) remove(h *hearth, key string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h.origin.Remove(bucket, key)
+	v.live[key] = append(v.live[key], "")
+}
+
 func (v *versions) find(key, tag string) ([]byte, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -137,6 +145,10 @@ func runFaults(t *testing.T, name string, fault func(*rand.Rand, *hearth, *versi
 		}
 		if fault == nil || faults.IntN(8) == 0 {
 			key := mutable[faults.IntN(len(mutable))]
+			if faults.IntN(3) == 0 {
+				v.remove(h, key)
+				return origintest.Action{}
+			}
 			v.put(h, key, randomBytes(faults.Uint64(), 1+faults.IntN(40000)))
 			if fault == nil {
 				return origintest.ResetAfter(faults.IntN(9000))
@@ -189,6 +201,12 @@ func readOnce(t *testing.T, h *hearth, v *versions, key string, random *rand.Ran
 	got := h.ask(h.url, method, "/"+bucket+"/"+key, header, nil)
 	if got.Err != nil || got.Status >= 500 {
 		return false
+	}
+	if got.Status == http.StatusNotFound {
+		if !v.isSince(key, "", since) {
+			t.Errorf("%s %s %v: 404 of an object that was there all the time", method, key, header)
+		}
+		return true
 	}
 	tag := got.Header.Get("Etag")
 	if got.Status == http.StatusRequestedRangeNotSatisfiable {

@@ -2,7 +2,6 @@ package object
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/hearthcache/hearth/pagecache"
@@ -18,10 +17,12 @@ type Loaded struct {
 	ResidentPages int64 // of which are in the cache now
 	ResidentBytes int64
 	AlreadyBytes  int64 // resident before
+
+	unknown bool // the facts: without them even an empty object is not there
 }
 
 // Complete reports whether the whole object is resident.
-func (l Loaded) Complete() bool { return l.Pages == l.ResidentPages }
+func (l Loaded) Complete() bool { return l.Pages == l.ResidentPages && !l.unknown }
 
 // Resident says how much of a listed object is in the cache, without asking the
 // origin. Facts that differ from the listing count as nothing resident.
@@ -34,18 +35,10 @@ func (s *Service) Resident(bucket string, e publication.Entry) Loaded {
 func (s *Service) ResidentRange(bucket string, e publication.Entry, off, n int64) Loaded {
 	f, ok := s.facts.Get(bucket, e.Key)
 	if !ok || !sameTag(f.ETag, e.ETag) || f.Size != e.Size {
-		return Loaded{Pages: s.pagesOf(off, n), ResidentPages: missingFacts(e.Size)}
+		return Loaded{Pages: s.pagesOf(off, n), unknown: true}
 	}
 	r := s.pages.Resident(pagecache.Version{Bucket: bucket, Key: e.Key, ETag: f.ETag, Size: f.Size}, off, n)
 	return Loaded{Pages: r.Pages, ResidentPages: r.ResidentPages, ResidentBytes: r.ResidentBytes, AlreadyBytes: r.ResidentBytes}
-}
-
-// missingFacts makes an empty object whose facts are not known incomplete.
-func missingFacts(size int64) int64 {
-	if size == 0 {
-		return -1
-	}
-	return 0
 }
 
 func (s *Service) pageCount(size int64) int64 { return (size + s.pageBytes - 1) / s.pageBytes }
@@ -73,7 +66,7 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 		return before, nil
 	}
 	since := s.epochs.Now()
-	l := Loaded{Pages: before.Pages, AlreadyBytes: before.ResidentBytes}
+	l := Loaded{Pages: before.Pages, AlreadyBytes: before.ResidentBytes, unknown: before.unknown}
 	// Together with their checksums, which SDKs ask for, if one request brings it all.
 	q := Request{Bucket: bucket, Key: e.Key, Checksums: e.Size <= s.runBytes}
 	if off > 0 || n < e.Size {
@@ -133,12 +126,13 @@ func (s *Service) prefetch(
 	if f.Size > 0 {
 		stats, err = s.pages.Prefetch(ctx, version, off, n, o)
 	}
+	l.unknown = false
 	l.Gets += stats.Runs
 	l.OriginBytes = stats.Filled.Bytes
 	now := s.pages.Resident(version, off, n)
 	l.ResidentPages, l.ResidentBytes = now.ResidentPages, now.ResidentBytes
 	if err != nil {
-		return l, errors.Join(fmt.Errorf("load %s/%s: %w", bucket, e.Key, translate(err)))
+		return l, fmt.Errorf("load %s/%s: %w", bucket, e.Key, translate(err))
 	}
 	return l, nil
 }

@@ -71,7 +71,7 @@ type Origin interface {
 
 // Options configure a [Service]. The zero value is a sound default.
 type Options struct {
-	// Pages configures the page cache. Epochs, Scheduler and Registerer are set by
+	// Pages configures the page cache. Epochs and Registerer are set by
 	// the service.
 	Pages pagecache.Options
 	// Facts configures the store of object facts.

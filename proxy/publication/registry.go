@@ -19,8 +19,9 @@
 // and manifests no newer than the one that dropped it do not bring it back, however
 // late they pass by.
 //
-// Everything is safe for concurrent use. The registry is bounded; a generation it
-// has no room for is merely never raised to immutable.
+// Everything is safe for concurrent use. The registry is bounded; a full one forgets
+// what a shard's newest manifest does not name any more, and a generation that there is no
+// room for then is merely never raised to immutable.
 package publication
 
 import (
