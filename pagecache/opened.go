@@ -26,10 +26,15 @@ func (r *Reader) adopt(b *Opened) {
 	} else {
 		r.count()
 		f.opened, f.off, f.length = b.Body, b.Off, b.Length
-		r.launch(f)
+		if r.equip(f) == 0 {
+			f = nil
+		}
 	}
 	r.planned = next
-	r.trim()
+	r.trim() // before the fill runs: a page that nobody wants never comes by luck
+	if f != nil {
+		r.start(f)
+	}
 }
 
 // covered returns the first and last page that lie in b completely; none if first > last.

@@ -112,9 +112,20 @@ func find(pages []held, no int64) (int, bool) {
 	return slices.BinarySearchFunc(pages, no, func(h held, no int64) int { return cmp.Compare(h.no, no) })
 }
 
-// launch reserves the memory of a claimed fill and starts it. It returns for how many
-// of its pages there was memory; the others are given up.
+// launch equips a claimed fill and starts it. It returns for how many of its pages there
+// was memory; the others are given up.
 func (r *Reader) launch(f *fill) int {
+	n := r.equip(f)
+	if n > 0 {
+		r.start(f)
+	}
+	return n
+}
+
+// equip reserves the memory of a claimed fill, and holds its pages for this reader. It
+// returns for how many of them there was memory; the others are given up, and with none
+// left the fill is over.
+func (r *Reader) equip(f *fill) int {
 	n := 0
 	for n < len(f.pages) && r.c.reserve(f.pages[n]) {
 		n++
@@ -140,11 +151,15 @@ func (r *Reader) launch(f *fill) int {
 		r.ahead = slices.Insert(r.ahead, at, held{p, false})
 	}
 	f.ctx, f.cancel = context.WithCancel(r.c.ctx)
+	return n
+}
+
+// start lets an equipped fill run.
+func (r *Reader) start(f *fill) {
 	if !r.c.startFill(f) {
 		if f.opened != nil {
 			_ = f.opened.Close() // nobody will read it
 		}
 		f.end(ErrClosed) // which the reader finds in its pages
 	}
-	return n
 }
