@@ -37,6 +37,9 @@ func (d *Dir) Open(ctx context.Context, name string) (Object, error) {
 	if err := CheckPath(name); err != nil {
 		return nil, err
 	}
+	if isStaging(path.Base(name)) {
+		return nil, wrapOS("open", name, fs.ErrNotExist)
+	}
 	f, err := d.root.Open(name)
 	if err != nil {
 		return nil, wrapOS("open", name, err)
@@ -83,6 +86,9 @@ func (d *Dir) List(ctx context.Context, folder string) ([]Entry, error) {
 	}
 	entries := make([]Entry, 0, len(des))
 	for _, de := range des {
+		if isStaging(de.Name()) {
+			continue
+		}
 		e := Entry{Path: path.Join(folder, de.Name()), Dir: de.IsDir()}
 		if !e.Dir {
 			info, err := de.Info()
