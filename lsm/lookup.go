@@ -286,7 +286,7 @@ func (l *locator) take(ctx context.Context, i int, o *opened, held map[int][]uin
 		}
 	}
 	if o.tombstone {
-		tombs, release, err := l.q.snap.tombstones(ctx, l.q.snap.sources[i], o)
+		tombs, release, err := l.q.snap.sources[i].tombstones(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -338,8 +338,8 @@ func (o *opened) liveRows(ctx context.Context) (func(addr uint64) bool, error) {
 }
 
 // tombstones are the rows of a generation that mark deleted keys.
-func (s *Snapshot) tombstones(ctx context.Context, src *source, o *opened) (*roaring.Bitmap, func(), error) {
-	d, release, err := get(ctx, src.table.cache, Key{src.path, "tombstones"}, func(ctx context.Context) (*sized[*roaring.Bitmap], error) {
+func (s *source) tombstones(ctx context.Context, o *opened) (*roaring.Bitmap, func(), error) {
+	d, release, err := get(ctx, s.table.cache, Key{s.path, "tombstones"}, func(ctx context.Context) (*sized[*roaring.Bitmap], error) {
 		out := roaring.New()
 		for b, err := range o.ds.Scan(ctx, dataset.ScanOptions{Columns: []string{memwal.TombstoneColumn}, WithRowAddr: true}) {
 			if err != nil {

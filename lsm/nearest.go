@@ -166,7 +166,7 @@ func (q *query) nearestIn(ctx context.Context, i int, field *schema.Field, dim i
 		only = left.Contains
 		at.note("exact scan of %d fragments without the index", left.GetCardinality())
 	}
-	vectors, release, err := q.vectorSource(ctx, src, op, name, dim, only)
+	vectors, release, err := src.vectorSource(ctx, op, name, dim, only)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (q *query) nearestByIndex(ctx context.Context, i int, src *source, op *open
 	query []float32, so vector.SearchOptions,
 ) (hits []hit, ok bool, err error) {
 	at := &q.at[i]
-	vectors, release, err := q.vectorSource(ctx, src, op, name, dim, nil)
+	vectors, release, err := src.vectorSource(ctx, op, name, dim, nil)
 	if err != nil {
 		return nil, false, err
 	}

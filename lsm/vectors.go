@@ -101,12 +101,12 @@ func valid(arr arrow.Array, addrs, rows []uint64, vectors []float32, dim int) ([
 }
 
 // vectorSource is the source of a column's vectors: kept in the cache if they are not too many, else read when needed.
-func (q *query) vectorSource(ctx context.Context, src *source, o *opened, name string, dim int, only func(uint32) bool) (vector.Source, func(), error) {
+func (s *source) vectorSource(ctx context.Context, o *opened, name string, dim int, only func(uint32) bool) (vector.Source, func(), error) {
 	c := &vectorColumn{o: o, name: name, dim: dim, only: only}
-	if only != nil || o.rows*int64(dim)*4 > q.snap.table.opts.VectorBytes {
+	if only != nil || o.rows*int64(dim)*4 > s.table.opts.VectorBytes {
 		return c, func() {}, nil
 	}
-	d, release, err := get(ctx, src.table.cache, Key{src.path, "vectors:" + name}, func(ctx context.Context) (*sized[*vector.Memory], error) {
+	d, release, err := get(ctx, s.table.cache, Key{s.path, "vectors:" + name}, func(ctx context.Context) (*sized[*vector.Memory], error) {
 		var rows []uint64
 		var all []float32
 		for run, err := range c.Scan(ctx) {
