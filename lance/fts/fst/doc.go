@@ -1,4 +1,4 @@
-// Package fst reads the ordered byte-string maps of the Rust crate fst, version 3 of its format, which hold the term
+// Package fst reads and builds the ordered byte-string maps of the Rust crate fst, version 3 of its format, which hold the term
 // dictionaries of Lance's full-text indexes.
 //
 // Such a map is a finite-state transducer: a directed graph without cycles whose paths from the root to final nodes
@@ -25,5 +25,7 @@
 //
 // A [Map] keeps the bytes it was opened on and decodes nodes as it goes; it allocates nothing for a lookup and is safe
 // for concurrent use. Every target must lie below its node, so no walk can run in circles: bytes that say otherwise,
-// or that point outside, give [ErrCorrupt]. Building maps is not covered.
+// or that point outside, give [ErrCorrupt].
+//
+// A [Builder] takes keys in ascending order, [ErrOrder] otherwise, and makes the bytes that the crate would make.
 package fst

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"math/bits"
 )
 
 // ErrCorrupt is returned for bytes that are not a map of this format.
@@ -38,8 +36,7 @@ func Open(data []byte) (*Map, error) {
 		return nil, fmt.Errorf("%w: version %d", ErrCorrupt, v)
 	}
 	tail := data[len(data)-tailBytes:]
-	sum := crc32.Checksum(data[:len(data)-4], crc32.MakeTable(crc32.Castagnoli))
-	if got, want := binary.LittleEndian.Uint32(tail[16:]), bits.RotateLeft32(sum, -15)+0xa282ead8; got != want {
+	if got, want := binary.LittleEndian.Uint32(tail[16:]), maskedSum(data[:len(data)-4]); got != want {
 		return nil, fmt.Errorf("%w: checksum %#x, computed %#x", ErrCorrupt, got, want)
 	}
 	m := &Map{
