@@ -1,4 +1,4 @@
-// Package pb decodes the protobuf messages of Lance files and tables.
+// Package pb decodes and encodes the protobuf messages of Lance files and tables.
 //
 // The messages are plain structs, one function each, read field by field with protowire: only what a reader needs, by
 // field number. Unknown fields are skipped; where a message may be written again (manifests and what they hold) their
@@ -7,6 +7,9 @@
 //
 // Byte fields and Unknown alias the input, which must not be changed afterwards. Decoded messages are not written to and
 // may be shared.
+//
+// [Manifest.Append] and its like write a message field by field, as generated code would: what was decoded and is encoded again
+// has the same bytes, but for the order of maps.
 //
 // Errors wrap [ErrMalformed] (the bytes are no such message) and say the message and the field. The caller adds object
 // and offset.
