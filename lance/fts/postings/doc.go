@@ -1,4 +1,4 @@
-// Package postings decodes the posting lists of Lance's full-text indexes (format version 2): for one term the documents
+// Package postings encodes and decodes the posting lists of Lance's full-text indexes (format version 2): for one term the documents
 // that hold it in ascending order, how often, and where.
 //
 // A [List] is a view of the bytes of one term, as the columns of the index file give them. It is cut into blocks of
@@ -19,7 +19,8 @@
 // among them under any statistics bounds the block's. Lengths in them are rounded down to a byte ([DecodeLength]).
 // The stored maximum scores hold for the statistics of the index partition alone, so nothing here uses them.
 //
-// [Encode] makes the bytes of a list, the same as LanceDB does, impacts included.
+// [Lists] take documents as they come and make the bytes of a list at any time, the same as LanceDB does, impacts
+// included; [Encode] does so for one list at once.
 //
 // A [Cursor] walks a List. It belongs to one goroutine; the List under it may be shared. Every number is checked before
 // it is used: bytes that break the format give [ErrCorrupt], and nothing is allocated that the input does not bound.

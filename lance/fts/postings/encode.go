@@ -2,7 +2,6 @@ package postings
 
 import (
 	"encoding/binary"
-	"math"
 	"math/bits"
 )
 
@@ -35,98 +34,21 @@ type EncodeOptions struct {
 
 // Encode encodes a list as LanceDB does, byte for byte. list is in ascending order of documents and borrowed until return.
 func Encode(list []Posting, opts EncodeOptions) *Encoded {
-	e := &Encoded{Docs: uint32(len(list))}
-	blocks := (len(list) + BlockDocs - 1) / BlockDocs
-	for i := range blocks {
-		e.block(list[i*BlockDocs:min(len(list), (i+1)*BlockDocs)], opts)
+	l := NewLists(opts.Positions)
+	l.New()
+	for _, p := range list {
+		l.Append(0, p, opts.Length(p.Doc))
 	}
-	for i := range blocks {
-		e.impacts(list[i*BlockDocs:min(len(list), (i+1)*BlockDocs)], opts)
+	var p Parts
+	l.Parts(0, &p, PartsOptions{Score: opts.Score})
+	e := &Encoded{Docs: p.Docs, MaxScore: p.MaxScore, Positions: p.Positions, PositionOffsets: p.PositionOffsets}
+	for i := range p.Blocks.Len() {
+		e.Blocks = append(e.Blocks, p.Blocks.At(i))
 	}
-	const group = BlockDocs * ImpactGroup
-	for i := 0; i < len(list); i += group {
-		e.impacts(list[i:min(len(list), i+group)], opts)
+	for i := range p.Impacts.Len() {
+		e.Impacts = append(e.Impacts, p.Impacts.At(i))
 	}
 	return e
-}
-
-func (e *Encoded) block(list []Posting, opts EncodeOptions) {
-	best := float32(0)
-	for _, p := range list {
-		best = max(best, opts.Score(p.Doc, p.Frequency))
-	}
-	e.MaxScore = max(e.MaxScore, best)
-	b := binary.LittleEndian.AppendUint32(nil, math.Float32bits(best))
-	var deltas, frequencies [BlockDocs]uint32
-	last := list[0].Doc
-	for i, p := range list {
-		deltas[i], frequencies[i] = p.Doc-last, p.Frequency
-		last = p.Doc
-	}
-	if len(list) == BlockDocs {
-		b = binary.LittleEndian.AppendUint32(b, list[0].Doc)
-		b = appendPacked(b, &deltas)
-		b = appendPacked(b, &frequencies)
-	} else {
-		deltas[0] = list[0].Doc
-		for i := range list {
-			b = appendVarint(b, deltas[i])
-		}
-		for i := range list {
-			b = appendVarint(b, frequencies[i])
-		}
-	}
-	e.Blocks = append(e.Blocks, b)
-	if opts.Positions {
-		e.positions(list)
-	}
-}
-
-func (e *Encoded) positions(list []Posting) {
-	e.PositionOffsets = append(e.PositionOffsets, uint32(len(e.Positions)))
-	var group [BlockDocs]uint32
-	n := 0
-	for _, p := range list {
-		last := uint32(0)
-		for _, at := range p.Positions {
-			group[n] = at - last
-			last = at
-			if n++; n == BlockDocs {
-				e.Positions = appendPacked(e.Positions, &group)
-				n = 0
-			}
-		}
-	}
-	for _, d := range group[:n] {
-		e.Positions = appendVarint(e.Positions, d)
-	}
-}
-
-// impacts appends the blob of the documents that no other of list beats.
-func (e *Encoded) impacts(list []Posting, opts EncodeOptions) {
-	var best [256]uint32 // highest frequency by norm
-	for _, p := range list {
-		norm := EncodeLength(opts.Length(p.Doc))
-		best[norm] = max(best[norm], p.Frequency)
-	}
-	var pairs []byte
-	count, at := uint32(0), Impact{}
-	for norm, frequency := range best {
-		if frequency <= at.Frequency {
-			continue
-		}
-		gap, step := uint8(norm)-at.Norm, (frequency-at.Frequency-1)<<1
-		if gap == 1 {
-			pairs = appendVarint(pairs, step)
-		} else {
-			pairs = append(appendVarint(pairs, step|1), gap)
-		}
-		at = Impact{frequency, uint8(norm)}
-		count++
-	}
-	b := appendVarint(nil, list[len(list)-1].Doc)
-	b = appendVarint(b, count)
-	e.Impacts = append(e.Impacts, append(b, pairs...))
 }
 
 // appendPacked appends the width of the widest value and the values in that width.
