@@ -1,29 +1,28 @@
 package lsm
 
 import (
-	"container/list"
 	"context"
+	"errors"
 	"fmt"
-	"path"
-	"strings"
-	"sync"
 
-	"github.com/hearthcache/hearth/lance/memwal"
+	"github.com/hearthcache/hearth/internal/decoded"
 )
 
-// Key names a decoded object: what it was made of, and what it is for.
-type Key struct {
+// Key names a decoded object: what it was made of, and what it is for. It and Decoded are aliases so that caches need
+// not know this package.
+type Key = struct {
 	// Path is a folder of the store: that of a generation, of an index of the base table, or of a version of it.
 	Path string
-	// Role is what the object is: "dataset", "pk", "blocklist", "bloom", "scalar", "fts", "vector", and for some of them
-	// what they belong to, after a colon.
+	// Role is what the object is: "dataset", "pk", "blocklist", "bloom", "scalar", "fts", "vector", "vector-info",
+	// "vectors", "tombstones", and for some of them what they belong to, after a colon.
 	Role string
 }
 
-// Decoded is an object in a DatasetCache. Close is called once, when nobody uses it any more.
-type Decoded interface {
-	// SizeBytes is the memory that the object holds, about.
+// Decoded is an object in a DatasetCache.
+type Decoded = interface {
+	// SizeBytes is the memory that the object holds, about. It is asked again when nobody uses the object.
 	SizeBytes() int64
+	// Close is called once, when nobody uses the object any more.
 	Close() error
 }
 
@@ -39,209 +38,35 @@ type DatasetCache interface {
 	Retain(table string, live []string)
 }
 
-// Cache is a DatasetCache in memory: the least recently used objects leave when there are more than a number of bytes.
-type Cache struct {
-	maxBytes int64
-	loads    sync.WaitGroup
-	mu       struct {
-		sync.Mutex
-		closed  bool
-		entries map[Key]*cacheEntry
-		idle    *list.List // entries that nobody uses, most recently used first
-		bytes   int64
-	}
-}
+// Cache is a DatasetCache in memory for one program: those who serve several stores plug in another. The least recently
+// used objects leave when there are more than a number of bytes.
+type Cache struct{ objects *decoded.Cache }
 
 var _ DatasetCache = (*Cache)(nil)
 
-// cacheEntry is an object, or the load of one. Guarded by Cache.mu but for ready.
-type cacheEntry struct {
-	key     Key
-	ready   chan struct{} // closed when obj or err is set
-	cancel  context.CancelFunc
-	loaded  bool
-	obj     Decoded
-	err     error
-	size    int64
-	users   int // who waits for it or uses it
-	idle    *list.Element
-	dropped bool // not in entries any more
-}
-
 // NewCache returns an empty cache of at most maxBytes, beside what is in use.
-func NewCache(maxBytes int64) *Cache {
-	c := &Cache{maxBytes: maxBytes}
-	c.mu.entries = map[Key]*cacheEntry{}
-	c.mu.idle = list.New()
-	return c
-}
+func NewCache(maxBytes int64) *Cache { return &Cache{decoded.New(maxBytes)} }
 
-// Get implements DatasetCache.
+// Get implements DatasetCache. After Close it is ErrClosed.
 func (c *Cache) Get(ctx context.Context, key Key, load func(context.Context) (Decoded, error)) (Decoded, func(), error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+	obj, release, err := c.objects.Get(ctx, "", key, load)
+	if errors.Is(err, decoded.ErrClosed) {
+		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
-	c.mu.Lock()
-	if c.mu.closed {
-		c.mu.Unlock()
-		return nil, nil, ErrClosed
-	}
-	e := c.mu.entries[key]
-	if e == nil {
-		lctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		e = &cacheEntry{key: key, ready: make(chan struct{}), cancel: cancel}
-		c.mu.entries[key] = e
-		c.loads.Go(func() { c.load(lctx, e, load) })
-	}
-	e.users++
-	if e.idle != nil {
-		c.mu.idle.Remove(e.idle)
-		e.idle = nil
-	}
-	c.mu.Unlock()
-	select {
-	case <-e.ready:
-	case <-ctx.Done():
-		c.release(e)
-		return nil, nil, ctx.Err()
-	}
-	if e.err != nil {
-		c.release(e)
-		return nil, nil, e.err
-	}
-	return e.obj, sync.OnceFunc(func() { c.release(e) }), nil
+	return obj, release, err
 }
 
-// load runs a load and publishes its outcome.
-func (c *Cache) load(ctx context.Context, e *cacheEntry, load func(context.Context) (Decoded, error)) {
-	defer e.cancel()
-	var obj Decoded
-	err := fmt.Errorf("lsm: load %s of %s did not return", e.key.Role, e.key.Path)
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("lsm: load %s of %s: panic: %v", e.key.Role, e.key.Path, r)
-		}
-		c.mu.Lock()
-		e.loaded, e.obj, e.err = true, obj, err
-		if err != nil {
-			e.obj = nil
-			c.dropLocked(e)
-		} else {
-			e.size = obj.SizeBytes()
-			if !e.dropped {
-				c.mu.bytes += e.size
-			}
-		}
-		unused := c.settleLocked(e)
-		c.mu.Unlock()
-		close(e.ready)
-		closeAll(unused)
-	}()
-	obj, err = load(ctx)
-}
-
-func (c *Cache) release(e *cacheEntry) {
-	c.mu.Lock()
-	e.users--
-	if e.users == 0 && !e.loaded {
-		e.cancel()
-		c.dropLocked(e)
-	}
-	unused := c.settleLocked(e)
-	c.mu.Unlock()
-	closeAll(unused)
-}
-
-// dropLocked forgets an entry; settleLocked closes it once nobody uses it.
-func (c *Cache) dropLocked(e *cacheEntry) {
-	if e.dropped {
-		return
-	}
-	e.dropped = true
-	if c.mu.entries[e.key] == e {
-		delete(c.mu.entries, e.key)
-	}
-	if e.idle != nil {
-		c.mu.idle.Remove(e.idle)
-		e.idle = nil
-	}
-	c.mu.bytes -= e.size
-}
-
-// settleLocked puts an entry that nobody uses into the queue, or returns it to be closed, with others that are too many.
-func (c *Cache) settleLocked(e *cacheEntry) (unused []Decoded) {
-	if e.users == 0 && e.loaded && e.obj != nil {
-		if e.dropped {
-			unused = append(unused, e.obj)
-			e.obj = nil
-		} else if e.idle == nil {
-			e.idle = c.mu.idle.PushFront(e)
-		}
-	}
-	for c.mu.bytes > c.maxBytes && c.mu.idle.Len() > 0 {
-		old := c.mu.idle.Back().Value.(*cacheEntry)
-		c.dropLocked(old)
-		unused = append(unused, old.obj)
-		old.obj = nil
-	}
-	return unused
-}
-
-func closeAll(objs []Decoded) {
-	for _, o := range objs {
-		_ = o.Close()
-	}
-}
-
-// Retain implements DatasetCache.
-func (c *Cache) Retain(table string, live []string) {
-	within := path.Join(table, memwal.Dir) + "/"
-	alive := map[string]bool{}
-	for _, p := range live {
-		alive[p] = true
-	}
-	c.dropIf(func(k Key) bool { return strings.HasPrefix(k.Path, within) && !alive[k.Path] })
-}
-
-func (c *Cache) dropIf(gone func(Key) bool) {
-	c.mu.Lock()
-	var unused []Decoded
-	for k, e := range c.mu.entries {
-		if gone(k) {
-			c.dropLocked(e)
-			unused = append(unused, c.settleLocked(e)...)
-		}
-	}
-	c.mu.Unlock()
-	closeAll(unused)
-}
+// Retain implements DatasetCache. Generations newer than every live one of their shard stay, too.
+func (c *Cache) Retain(table string, live []string) { c.objects.Retain("", table, live) }
 
 // SizeBytes is the memory that the objects in the cache hold, those in use included.
-func (c *Cache) SizeBytes() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.mu.bytes
-}
+func (c *Cache) SizeBytes() int64 { return c.objects.Stats().Bytes }
 
-// Len is the number of objects in the cache.
-func (c *Cache) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.mu.entries)
-}
+// Len is the number of objects in the cache, those being loaded included.
+func (c *Cache) Len() int { return c.objects.Stats().Objects }
 
 // Close forgets everything and waits for loads. Objects in use are closed when they are released.
-func (c *Cache) Close() error {
-	c.mu.Lock()
-	c.mu.closed = true
-	for _, e := range c.mu.entries {
-		e.cancel()
-	}
-	c.mu.Unlock()
-	c.loads.Wait()
-	c.dropIf(func(Key) bool { return true })
-	return nil
-}
+func (c *Cache) Close() error { return c.objects.Close() }
 
 // get fetches an object of a known type.
 func get[T Decoded](ctx context.Context, c DatasetCache, key Key, load func(context.Context) (T, error)) (obj T, release func(), err error) {
