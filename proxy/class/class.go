@@ -16,8 +16,8 @@
 package class
 
 import (
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -86,9 +86,8 @@ type Table struct {
 }
 
 type compiled struct {
-	rule   Rule
-	glob   glob
-	bucket bool // match against bucket/key
+	rule    Rule
+	pattern Pattern
 }
 
 // New compiles the operator's rules; the built-in ones follow them. Errors name
@@ -96,9 +95,9 @@ type compiled struct {
 func New(rules []Rule) (*Table, error) {
 	t := &Table{}
 	for i, r := range rules {
-		pattern, withBucket := strings.CutPrefix(r.Match, "s3://")
-		if pattern == "" {
-			return nil, fmt.Errorf("class: rule %d: empty match", i+1)
+		pattern, err := ParsePattern(r.Match)
+		if errors.Is(err, errEmptyMatch) {
+			return nil, fmt.Errorf("class: rule %d: %w", i+1, err)
 		}
 		if r.MaxAge < 0 {
 			return nil, fmt.Errorf("class: rule %d (%s): max_age %s is negative", i+1, r.Match, r.MaxAge)
@@ -106,11 +105,10 @@ func New(rules []Rule) (*Table, error) {
 		if r.MaxAge > 0 && r.Class != Revalidate {
 			return nil, fmt.Errorf("class: rule %d (%s): max_age is for class revalidate, not %s", i+1, r.Match, r.Class)
 		}
-		g, err := compileGlob(pattern)
 		if err != nil {
 			return nil, fmt.Errorf("class: rule %d (%s): %w", i+1, r.Match, err)
 		}
-		t.rules = append(t.rules, compiled{rule: r, glob: g, bucket: withBucket})
+		t.rules = append(t.rules, compiled{r, pattern})
 	}
 	return t, nil
 }
@@ -120,14 +118,7 @@ func New(rules []Rule) (*Table, error) {
 // when Rule is [RuleGeneration].
 func (t *Table) Classify(bucket, key string) Verdict {
 	for i := range t.rules {
-		c := &t.rules[i]
-		matched := false
-		if c.bucket {
-			matched = c.glob.match(bucket + "/" + key)
-		} else {
-			matched = c.glob.match(key)
-		}
-		if matched {
+		if c := &t.rules[i]; c.pattern.Match(bucket, key) {
 			return Verdict{Class: c.rule.Class, MaxAge: c.rule.MaxAge, Rule: c.rule.Match}
 		}
 	}
