@@ -14,7 +14,8 @@ import (
 // ErrClosed says that the cache was closed.
 var ErrClosed = decoded.ErrClosed
 
-// Key names an object of a bucket: the folder it was decoded from, and its role.
+// Key names an object: the folder that it was decoded from, which is a bucket, a slash and a key of it without a slash at
+// its end, and its role.
 type Key = decoded.Key
 
 // Object is something decoded: it knows its size, and is closed when nobody uses it any more.
@@ -53,7 +54,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Cache keeps decoded objects of any number of buckets. It is safe for concurrent use.
+// Cache keeps decoded objects. Its Get and Retain are what package lsm wants of a cache of datasets. It is safe for
+// concurrent use.
 type Cache struct {
 	objects *decoded.Cache
 	log     *slog.Logger
@@ -71,54 +73,44 @@ func New(o Options) (*Cache, error) {
 	return c, nil
 }
 
-// Bucket is the cache as those see it who work within one bucket: paths are keys of the bucket, without slashes at
-// their ends.
-type Bucket struct {
-	cache *Cache
-	name  string
-}
-
-// Bucket returns the view of a bucket. It costs nothing and needs no closing.
-func (c *Cache) Bucket(name string) *Bucket { return &Bucket{c, name} }
-
 // Get returns the object of a key, having called load if it is not there. Calls for one key share one load, which runs
 // with the values of the first caller's context and ends early only when nobody waits for it; its error goes to those
 // who wait and is not remembered. The caller calls release once, when it is done with the object.
-func (b *Bucket) Get(ctx context.Context, key Key, load func(context.Context) (Object, error)) (obj Object, release func(), err error) {
-	return b.cache.objects.Get(ctx, b.name, key, load)
+func (c *Cache) Get(ctx context.Context, key Key, load func(context.Context) (Object, error)) (obj Object, release func(), err error) {
+	return c.objects.Get(ctx, key, load)
 }
 
-// Retain drops the generations of a table that are not among live, which are their paths. Those newer than every live
-// one of their shard stay: whoever calls may have read the shard's manifest before they were published.
-func (b *Bucket) Retain(table string, live []string) {
-	b.cache.report("retain", b.name, table, b.cache.objects.Retain(b.name, table, live))
+// Retain drops the generations of a table that are not among live, which are their paths as in Key. Those newer than
+// every live one of their shard stay: whoever calls may have read the shard's manifest before they were published.
+func (c *Cache) Retain(table string, live []string) {
+	c.report("retain", table, c.objects.Retain(table, live))
 }
 
-// EvictPrefix drops what was decoded of folders of a bucket whose path, with a slash at its end, begins with a prefix;
+// EvictPrefix drops what was decoded of folders of a bucket whose key, with a slash at its end, begins with a prefix;
 // the empty one means all of the bucket. Call it after the bytes beneath have gone.
 func (c *Cache) EvictPrefix(bucket, prefix string) Dropped {
-	return c.report("evict", bucket, prefix, c.objects.EvictPrefix(bucket, prefix))
+	return c.report("evict", bucket+"/"+prefix, c.objects.EvictPrefix(bucket+"/"+prefix))
 }
 
 // EvictObject drops what was decoded of the folders that an object of a bucket lies in. It takes no time to speak of.
 // Call it after the bytes beneath have gone.
 func (c *Cache) EvictObject(bucket, key string) Dropped {
-	return c.report("evict", bucket, key, c.objects.EvictObject(bucket, key))
+	return c.report("evict", bucket+"/"+key, c.objects.EvictObject(bucket+"/"+key))
 }
 
 // EvictAll drops everything.
-func (c *Cache) EvictAll() Dropped { return c.report("evict", "", "", c.objects.EvictAll()) }
+func (c *Cache) EvictAll() Dropped { return c.report("evict", "", c.objects.EvictAll()) }
 
-func (c *Cache) report(what, bucket, path string, d Dropped) Dropped {
+func (c *Cache) report(what, path string, d Dropped) Dropped {
 	if d.Objects > 0 {
-		c.log.Debug("decoded objects dropped", "by", what, "bucket", bucket, "path", path, "objects", d.Objects, "bytes", d.Bytes)
+		c.log.Debug("decoded objects dropped", "by", what, "path", path, "objects", d.Objects, "bytes", d.Bytes)
 	}
 	return d
 }
 
 // Usage is what is kept of one folder of a bucket, such as a generation, with or without a slash at its end.
-func (c *Cache) Usage(bucket, path string) Usage {
-	return c.objects.UsageAt(bucket, strings.TrimSuffix(path, "/"))
+func (c *Cache) Usage(bucket, folder string) Usage {
+	return c.objects.UsageAt(bucket + "/" + strings.TrimSuffix(folder, "/"))
 }
 
 // Stats returns the present numbers.

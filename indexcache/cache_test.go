@@ -18,9 +18,9 @@ type blob int64
 func (b blob) SizeBytes() int64 { return int64(b) }
 func (blob) Close() error       { return nil }
 
-func put(t *testing.T, b *Bucket, path, role string, bytes int64) {
+func put(t *testing.T, c *Cache, path, role string, bytes int64) {
 	t.Helper()
-	_, release, err := b.Get(t.Context(), Key{path, role}, func(context.Context) (Object, error) { return blob(bytes), nil })
+	_, release, err := c.Get(t.Context(), Key{path, role}, func(context.Context) (Object, error) { return blob(bytes), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +75,8 @@ func TestEvictionTakesWhatLiesAtAndBelowAPathAndNothingBeside(t *testing.T) {
 			c := open(t, Options{})
 			for at := range map[string]bool{"lake " + one: true, "lake " + two: true, "pond " + one: true} {
 				bucket, path, _ := strings.Cut(at, " ")
-				put(t, c.Bucket(bucket), path, "dataset", 10)
-				put(t, c.Bucket(bucket), path, "fts:x", 20)
+				put(t, c, bucket+"/"+path, "dataset", 10)
+				put(t, c, bucket+"/"+path, "fts:x", 20)
 			}
 			d := tt.evict(c)
 			left := map[string]int{}
@@ -102,15 +102,14 @@ func TestEvictionTakesWhatLiesAtAndBelowAPathAndNothingBeside(t *testing.T) {
 
 func TestRetainSparesOtherTablesAndGenerationsItMayNotKnow(t *testing.T) {
 	c := open(t, Options{})
-	b := c.Bucket("lake")
 	other := strings.Replace(shard, "6ba7", "7ba7", 1)
 	for _, p := range []string{
 		shard + "0a0b0c0d_gen_1", shard + "0a0b0c0d_gen_2", shard + "0a0b0c0d_gen_3", other + "0a0b0c0d_gen_1",
 		"t/_indices/x", "u" + shard[1:] + "0a0b0c0d_gen_1",
 	} {
-		put(t, b, p, "dataset", 1)
+		put(t, c, "lake/"+p, "dataset", 1)
 	}
-	b.Retain("t", []string{shard + "0a0b0c0d_gen_2"})
+	c.Retain("lake/t", []string{"lake/" + shard + "0a0b0c0d_gen_2"})
 	got := map[string]bool{}
 	for _, p := range []string{
 		shard + "0a0b0c0d_gen_1", shard + "0a0b0c0d_gen_2", shard + "0a0b0c0d_gen_3", other + "0a0b0c0d_gen_1",
@@ -133,12 +132,11 @@ func TestRetainSparesOtherTablesAndGenerationsItMayNotKnow(t *testing.T) {
 func TestMetricsAddUp(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	c := open(t, Options{MaxBytes: 100, Registerer: registry})
-	b := c.Bucket("lake")
-	put(t, b, "g", "fts:x", 40)
-	put(t, b, "g", "fts:x", 40)
-	put(t, b, "g", "new kind", 30)
-	put(t, b, "h", "bloom", 50) // makes "new kind" leave, which was used once
-	_, _, err := b.Get(t.Context(), Key{"i", "bloom"}, func(context.Context) (Object, error) { return nil, errors.New("no") })
+	put(t, c, "lake/g", "fts:x", 40)
+	put(t, c, "lake/g", "fts:x", 40)
+	put(t, c, "lake/g", "new kind", 30)
+	put(t, c, "lake/h", "bloom", 50) // makes "new kind" leave, which was used once
+	_, _, err := c.Get(t.Context(), Key{"lake/i", "bloom"}, func(context.Context) (Object, error) { return nil, errors.New("no") })
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -181,14 +179,14 @@ func TestMetricsAddUp(t *testing.T) {
 
 func TestNothingIsKeptWithoutRoomAndAllWorksWithoutMetrics(t *testing.T) {
 	c := open(t, Options{MaxBytes: -1})
-	put(t, c.Bucket("lake"), "g", "fts", 1)
+	put(t, c, "lake/g", "fts", 1)
 	if s := c.Stats(); s.Objects != 0 || s.Loaded != 1 || s.Evicted != 1 {
 		t.Errorf("%+v", s)
 	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := c.Bucket("lake").Get(t.Context(), Key{"g", "fts"}, nil); !errors.Is(err, ErrClosed) {
+	if _, _, err := c.Get(t.Context(), Key{"g", "fts"}, nil); !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}
 }

@@ -2,15 +2,15 @@
 // footers, sets of primary keys, bloom filters, dictionaries of full-text indexes, vector indexes. It is to decoded
 // objects what package pagecache is to bytes, and the counterpart of the index cache of a Lance session.
 //
-//	engine ── Get ──> Bucket ──┐                        ┌── there: lent until release
-//	                           ├── Cache, limit in bytes ┤
-//	warm ── preload ─> Bucket ─┘         ^              └── else: load, which reads pages and decodes
-//	                                     │
-//	              invalidate, retire ── Evict, before which the pages have gone
+//	engine ── Get ──────┐         ┌── there: lent until release
+//	                    ├── Cache ┤
+//	warm ── preload ────┘     ^   └── else: load, which reads pages and decodes
+//	                          │
+//	invalidate, retire ── Evict, when the pages have gone
 //
-// The nouns: a [Cache] keeps an [Object] per bucket and [Key], that is the folder of a generation and a role. A [Bucket]
-// is the view of the cache that whoever works within one bucket has; it has the methods that package lsm wants of a
-// cache of datasets, so the engine and a warm that decodes find each other's objects.
+// The nouns: a [Cache] keeps an [Object] per [Key], that is the folder of a generation, by bucket and key, and a role. It
+// has the methods that package lsm wants of a cache of datasets, so the engine and a warm that decodes find each other's
+// objects, without this package knowing either.
 //
 // Who owns what, limits and eviction are those of package decoded, which does the work: objects are lent and counted,
 // loads are shared and end early only when nobody waits, the least recently used objects leave first and those used

@@ -19,10 +19,9 @@ func Example() {
 		return
 	}
 	defer cache.Close()
-	lake := cache.Bucket("lake")
-	key := indexcache.Key{Path: "items.lance/_mem_wal/5d2c/0a0b0c0d_gen_1", Role: "fts:title"}
+	key := indexcache.Key{Path: "lake/items.lance/_mem_wal/5d2c/0a0b0c0d_gen_1", Role: "fts:title"}
 	for range 2 {
-		dictionary, release, err := lake.Get(context.Background(), key, func(context.Context) (indexcache.Object, error) {
+		dictionary, release, err := cache.Get(context.Background(), key, func(context.Context) (indexcache.Object, error) {
 			fmt.Println("decoding")
 			return words{"ember", "hearth"}, nil
 		})

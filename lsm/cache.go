@@ -49,7 +49,7 @@ func NewCache(maxBytes int64) *Cache { return &Cache{decoded.New(maxBytes)} }
 
 // Get implements DatasetCache. After Close it is ErrClosed.
 func (c *Cache) Get(ctx context.Context, key Key, load func(context.Context) (Decoded, error)) (Decoded, func(), error) {
-	obj, release, err := c.objects.Get(ctx, "", key, load)
+	obj, release, err := c.objects.Get(ctx, key, load)
 	if errors.Is(err, decoded.ErrClosed) {
 		err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
@@ -57,7 +57,7 @@ func (c *Cache) Get(ctx context.Context, key Key, load func(context.Context) (De
 }
 
 // Retain implements DatasetCache. Generations newer than every live one of their shard stay, too.
-func (c *Cache) Retain(table string, live []string) { c.objects.Retain("", table, live) }
+func (c *Cache) Retain(table string, live []string) { c.objects.Retain(table, live) }
 
 // SizeBytes is the memory that the objects in the cache hold, those in use included.
 func (c *Cache) SizeBytes() int64 { return c.objects.Stats().Bytes }

@@ -1,17 +1,19 @@
 package config
 
-// Budget is how one memory setting is divided. All values are bytes.
+// Budget is how the memory of the process is divided. All values are bytes.
 //
-//	memory ──┬── Arena   pages, mapped outside the Go heap
-//	         └── Facts   object facts, in the Go heap
-//	64 MiB + 5 % ─────── everything else in the Go heap
+//	memory ──┬── Arena     pages, mapped outside the Go heap
+//	         └── Facts     object facts, in the Go heap
+//	index-cache ─ Indexes  decoded objects, in the Go heap
+//	64 MiB + 5 % ───────── everything else in the Go heap
 //
-//	GoLimit = Facts + 64 MiB + memory/20, the value for GOMEMLIMIT
+//	GoLimit = Facts + Indexes + 64 MiB + memory/20, the value for GOMEMLIMIT
 //
 // The Go runtime does not see the arena, so its limit covers the rest alone.
 type Budget struct {
 	Arena   Bytes
 	Facts   Bytes
+	Indexes Bytes
 	GoLimit Bytes
 }
 
@@ -26,12 +28,13 @@ const (
 	headroom   = 64 * MiB
 )
 
-// Budget divides the memory setting.
+// Budget divides the memory settings.
 func (c Config) Budget() Budget {
 	facts := min(max(c.Memory/factsShare, minFacts), maxFacts)
 	return Budget{
 		Arena:   c.Memory - facts,
 		Facts:   facts,
-		GoLimit: facts + headroom + c.Memory/20/MiB*MiB,
+		Indexes: c.IndexCache,
+		GoLimit: facts + c.IndexCache + headroom + c.Memory/20/MiB*MiB,
 	}
 }

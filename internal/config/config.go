@@ -114,10 +114,16 @@ type Config struct {
 
 	// Memory is the size of the memory tier: pages, and the facts of objects
 	// (see docs/architecture.md for the split). Pages live outside the Go heap.
-	// The process needs at most this, 64 MiB and 5 % more; GOMEMLIMIT is set
-	// from it unless the environment sets one. Raising it costs exactly that
-	// much of the pod's memory limit.
+	// The process needs at most this, index-cache, 64 MiB and 5 % more; GOMEMLIMIT
+	// is set from them unless the environment sets one. Raising it costs exactly
+	// that much of the pod's memory limit.
 	Memory Bytes `name:"memory" default:"1GiB" group:"Cache" help:"size of the memory tier"`
+	// IndexCache is how much memory decoded objects of generations may take: keys,
+	// bloom filters, dictionaries and graphs of indexes, for the engine and for
+	// warms that decode. Clients of the S3 listener do not use them. What a query
+	// is using at the moment comes on top. 0 keeps nothing. Raising it costs that
+	// much of the pod's memory limit, beside memory, as far as it is used.
+	IndexCache Bytes `name:"index-cache" default:"128MiB" group:"Cache" help:"memory for decoded indexes of generations, 0 for none"`
 	// PageSize is the unit of caching, a power of two from 4KiB to 1MiB. Larger
 	// pages mean fewer origin requests and less bookkeeping, and more bytes
 	// fetched that nobody asked for.

@@ -169,10 +169,11 @@ const documentTail = `
 ## Memory of the process
 
 ` + "`memory`" + ` is divided: a sixteenth of it, between 4 MiB and 512 MiB, holds the facts of objects (what HEAD would say), and the rest holds
-pages. Pages are mapped outside the Go heap, so the Go runtime neither scans nor counts them. ` + "`GOMEMLIMIT`" + ` is set to the
-facts plus 64 MiB plus 5 % of ` + "`memory`" + `, for everything that does live in the Go heap, unless the environment sets it. Give the
-container ` + "`memory`" + ` + 64 MiB + 5 %, and the same again as slack for the kernel's socket buffers if there are hundreds of
-clients.
+pages. Pages are mapped outside the Go heap, so the Go runtime neither scans nor counts them. ` + "`index-cache`" + ` comes beside it:
+decoded objects live in the Go heap, and only as many as the engine or a warm with ` + "`decode`" + ` made. ` + "`GOMEMLIMIT`" + ` is set to the
+facts plus ` + "`index-cache`" + ` plus 64 MiB plus 5 % of ` + "`memory`" + `, for everything that does live in the Go heap, unless the
+environment sets it. Give the container ` + "`memory`" + ` + ` + "`index-cache`" + ` + 64 MiB + 5 %, and as much again as the last two as slack for
+the kernel's socket buffers if there are hundreds of clients.
 
 ## Example
 

@@ -22,6 +22,10 @@ const (
 // for a run to be in flight while another is read.
 const MinMemory = 16 * MiB
 
+// MaxIndexCache is the largest sum of decoded objects: what lies in the Go heap costs
+// the garbage collector time.
+const MaxIndexCache = 1024 * GiB
+
 // Build says what this binary can do.
 type Build struct {
 	// Embedded is true where the embedded directory store is compiled in.
@@ -198,6 +202,9 @@ func (v *validator) cache() {
 		v.fault("page-size", "%s does not fit in memory, %s", c.PageSize, c.Memory)
 	case c.Memory < MinMemory:
 		v.fault("memory", "%s is less than %s", c.Memory, MinMemory)
+	}
+	if c.IndexCache < 0 || c.IndexCache > MaxIndexCache {
+		v.fault("index-cache", "%s is not between 0 and %s", c.IndexCache, MaxIndexCache)
 	}
 }
 

@@ -60,6 +60,8 @@ func TestContradictions(t *testing.T) {
 		"page size too small":                {func(c *Config) { c.PageSize = KiB }, "page-size: 1KiB is not a power of two from 4KiB to 1MiB"},
 		"page size too large":                {func(c *Config) { c.PageSize = 2 * MiB }, "page-size: 2MiB is not a power of two from 4KiB to 1MiB"},
 		"memory smaller than a page":         {func(c *Config) { c.Memory = 32 * KiB }, "page-size: 64KiB does not fit in memory, 32KiB"},
+		"index cache too large":              {func(c *Config) { c.IndexCache = 2048 * GiB }, "index-cache: 2TiB is not between 0 and 1TiB"},
+		"index cache negative":               {func(c *Config) { c.IndexCache = -1 }, "index-cache: -1B is not between 0 and 1TiB"},
 		"memory too small":                   {func(c *Config) { c.Memory = 8 * MiB }, "memory: 8MiB is less than 16MiB"},
 		"origin of an unknown kind":          {func(c *Config) { c.Origin = "ftp://x" }, "origin: it is not a URL"},
 		"origin with credentials":            {func(c *Config) { keyed(c); c.Origin = "https://u:hunter2@h" }, "origin: credentials do not belong in a URL"},
@@ -158,7 +160,10 @@ func TestBudgetSumsUp(t *testing.T) {
 		if b.Arena+b.Facts != memory || b.Arena <= 0 || b.Facts <= 0 {
 			t.Errorf("memory %s: pages %s and facts %s", memory, b.Arena, b.Facts)
 		}
-		if over := b.Arena + b.GoLimit - memory; over > 64*MiB+memory/20 {
+		if b.Indexes != c.IndexCache {
+			t.Errorf("memory %s: decoded indexes %s, want %s", memory, b.Indexes, c.IndexCache)
+		}
+		if over := b.Arena + b.GoLimit - memory - c.IndexCache; over > 64*MiB+memory/20 {
 			t.Errorf("memory %s: the process may take %s more", memory, over)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 // ErrClosed says that the cache was closed.
 var ErrClosed = errors.New("decoded: closed")
 
-// Key names an object within a space: the folder that it was decoded from, and what it is, for which what follows a
-// colon says more. It and [Object] are aliases so that users may declare the same for themselves.
+// Key names an object: the folder that it was decoded from, and what it is, for which what follows a colon says more. It
+// and [Object] are aliases so that users may declare the same for themselves.
 type Key = struct {
 	Path string
 	Role string
@@ -37,8 +37,8 @@ type Cache struct {
 
 	mu                   sync.Mutex
 	closed               bool
-	entries              map[id]*entry
-	folders              map[folder][]*entry
+	entries              map[Key]*entry
+	folders              map[string][]*entry // by path
 	running              map[*entry]struct{} // loads, of dropped entries too
 	probation, protected queue
 	bytes                int64 // of what is kept
@@ -46,16 +46,9 @@ type Cache struct {
 	counts               Counts
 }
 
-type folder struct{ space, path string }
-
-type id struct {
-	space string
-	key   Key
-}
-
 // entry is an object, or the load of one. Guarded by Cache.mu but for ready, and for obj and err once that is closed.
 type entry struct {
-	id     id
+	key    Key
 	ready  chan struct{} // closed when obj or err is set
 	cancel context.CancelFunc
 	loaded bool
@@ -74,30 +67,29 @@ type entry struct {
 
 // New returns an empty cache of at most maxBytes, beside what is in use.
 func New(maxBytes int64) *Cache {
-	return &Cache{maxBytes: maxBytes, entries: map[id]*entry{}, folders: map[folder][]*entry{}, running: map[*entry]struct{}{}}
+	return &Cache{maxBytes: maxBytes, entries: map[Key]*entry{}, folders: map[string][]*entry{}, running: map[*entry]struct{}{}}
 }
 
 // MaxBytes is the limit that New was given.
 func (c *Cache) MaxBytes() int64 { return c.maxBytes }
 
-// Get returns the object of a key in a space, having called load if it is not there. Calls for one key share one load,
-// which ends early only when nobody waits for it; it runs with the values of the first caller's context. The caller
-// calls release when it is done with the object.
-func (c *Cache) Get(ctx context.Context, space string, key Key, load func(context.Context) (Object, error)) (obj Object, release func(), err error) {
+// Get returns the object of a key, having called load if it is not there. Calls for one key share one load, which ends
+// early only when nobody waits for it; it runs with the values of the first caller's context. The caller calls release
+// when it is done with the object.
+func (c *Cache) Get(ctx context.Context, key Key, load func(context.Context) (Object, error)) (obj Object, release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	at := id{space, key}
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		return nil, nil, ErrClosed
 	}
-	e := c.entries[at]
+	e := c.entries[key]
 	switch {
 	case e == nil:
 		c.counts.Misses++
-		e = c.startLocked(ctx, at, load)
+		e = c.startLocked(ctx, key, load)
 	case e.loaded:
 		c.counts.Hits++
 		e.again = true
@@ -123,12 +115,11 @@ func (c *Cache) Get(ctx context.Context, space string, key Key, load func(contex
 }
 
 // startLocked begins the load of an entry that is not there.
-func (c *Cache) startLocked(ctx context.Context, at id, load func(context.Context) (Object, error)) *entry {
+func (c *Cache) startLocked(ctx context.Context, key Key, load func(context.Context) (Object, error)) *entry {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	e := &entry{id: at, ready: make(chan struct{}), cancel: cancel}
-	c.entries[at] = e
-	f := folder{at.space, at.key.Path}
-	c.folders[f] = append(c.folders[f], e)
+	e := &entry{key: key, ready: make(chan struct{}), cancel: cancel}
+	c.entries[key] = e
+	c.folders[key.Path] = append(c.folders[key.Path], e)
 	c.running[e] = struct{}{}
 	c.loads.Go(func() { c.load(ctx, e, load) })
 	return e
@@ -139,15 +130,15 @@ func (c *Cache) load(ctx context.Context, e *entry, load func(context.Context) (
 	defer e.cancel()
 	began := time.Now()
 	var obj Object
-	err := fmt.Errorf("decoded: load %s of %s did not return", e.id.key.Role, e.id.key.Path)
+	err := fmt.Errorf("decoded: load %s of %s did not return", e.key.Role, e.key.Path)
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("decoded: load %s of %s: panic: %v", e.id.key.Role, e.id.key.Path, r)
+			err = fmt.Errorf("decoded: load %s of %s: panic: %v", e.key.Role, e.key.Path, r)
 		}
 		c.finish(e, obj, err, time.Since(began))
 	}()
 	if obj, err = load(ctx); err == nil && obj == nil {
-		err = fmt.Errorf("decoded: load %s of %s gave nothing", e.id.key.Role, e.id.key.Path)
+		err = fmt.Errorf("decoded: load %s of %s gave nothing", e.key.Role, e.key.Path)
 	}
 }
 
@@ -231,11 +222,10 @@ func (c *Cache) dropLocked(e *entry) {
 		return
 	}
 	e.dropped = true
-	delete(c.entries, e.id)
-	f := folder{e.id.space, e.id.key.Path}
-	others := slices.DeleteFunc(c.folders[f], func(other *entry) bool { return other == e })
-	if c.folders[f] = others; len(others) == 0 {
-		delete(c.folders, f)
+	delete(c.entries, e.key)
+	others := slices.DeleteFunc(c.folders[e.key.Path], func(other *entry) bool { return other == e })
+	if c.folders[e.key.Path] = others; len(others) == 0 {
+		delete(c.folders, e.key.Path)
 	}
 	if e.in != nil {
 		e.in.remove(e)

@@ -52,7 +52,7 @@ func gives(obj Object) func(context.Context) (Object, error) {
 // use gets an object and gives it back.
 func use(t testing.TB, c *Cache, path string, obj Object) {
 	t.Helper()
-	_, release, err := c.Get(t.Context(), "s", Key{path, "x"}, gives(obj))
+	_, release, err := c.Get(t.Context(), Key{path, "x"}, gives(obj))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func use(t testing.TB, c *Cache, path string, obj Object) {
 // kept are the folders of which something is kept.
 func kept(c *Cache, paths ...string) (out []string) {
 	for _, p := range paths {
-		if c.UsageAt("s", p).Objects > 0 {
+		if c.UsageAt(p).Objects > 0 {
 			out = append(out, p)
 		}
 	}
@@ -107,18 +107,18 @@ func TestOnePassOverManyObjectsDoesNotFlushThoseInSteadyUse(t *testing.T) {
 
 func TestWhatIsInUseStaysAndIsClosedWhenItIsReleased(t *testing.T) {
 	for name, evict := range map[string]func(*Cache){
-		"evicted": func(c *Cache) { c.EvictPrefix("s", "a/") },
+		"evicted": func(c *Cache) { c.EvictPrefix("a/") },
 		"closed":  func(c *Cache) { _ = c.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := New(10)
 			defer c.Close()
 			a := newItem(t, "a", 8)
-			_, first, err := c.Get(t.Context(), "s", Key{"a", "x"}, gives(a))
+			_, first, err := c.Get(t.Context(), Key{"a", "x"}, gives(a))
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, second, err := c.Get(t.Context(), "s", Key{"a", "x"}, nil)
+			_, second, err := c.Get(t.Context(), Key{"a", "x"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestAnObjectLargerThanTheLimitIsLentAndNotKept(t *testing.T) {
 	defer c.Close()
 	use(t, c, "small", newItem(t, "small", 60))
 	big := newItem(t, "big", 101)
-	_, release, err := c.Get(t.Context(), "s", Key{"big", "x"}, gives(big))
+	_, release, err := c.Get(t.Context(), Key{"big", "x"}, gives(big))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestFailuresAreNotRememberedAndFaultsOfALoadReachItsCallers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := New(100)
 			defer c.Close()
-			_, _, err := c.Get(t.Context(), "s", Key{"a", "x"}, load)
+			_, _, err := c.Get(t.Context(), Key{"a", "x"}, load)
 			if err == nil || name == "an error" && !errors.Is(err, broken) {
 				t.Errorf("error %v", err)
 			}
@@ -198,7 +198,7 @@ func TestFailuresAreNotRememberedAndFaultsOfALoadReachItsCallers(t *testing.T) {
 func loading(ctx context.Context, c *Cache, obj Object, end <-chan struct{}) (done chan error) {
 	done = make(chan error, 1)
 	go func() {
-		_, release, err := c.Get(ctx, "s", Key{"a", "x"}, func(ctx context.Context) (Object, error) {
+		_, release, err := c.Get(ctx, Key{"a", "x"}, func(ctx context.Context) (Object, error) {
 			select {
 			case <-end:
 				return obj, nil
@@ -257,8 +257,8 @@ func TestALoadEndsWhenTheLastOneLeavesAndTheNextCallerBeginsAnew(t *testing.T) {
 
 func TestALoadThatAnEvictionOvertookDoesNotBringTheObjectBack(t *testing.T) {
 	for name, evict := range map[string]func(*Cache){
-		"a prefix":   func(c *Cache) { c.EvictPrefix("s", "a/") },
-		"an object":  func(c *Cache) { c.EvictObject("s", "a/data/x.lance") },
+		"a prefix":   func(c *Cache) { c.EvictPrefix("a/") },
+		"an object":  func(c *Cache) { c.EvictObject("a/data/x.lance") },
 		"everything": func(c *Cache) { c.EvictAll() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -270,7 +270,7 @@ func TestALoadThatAnEvictionOvertookDoesNotBringTheObjectBack(t *testing.T) {
 				done := loading(t.Context(), c, old, end)
 				evict(c)
 				fresh := newItem(t, "fresh", 1)
-				got, release, err := c.Get(t.Context(), "s", Key{"a", "x"}, gives(fresh))
+				got, release, err := c.Get(t.Context(), Key{"a", "x"}, gives(fresh))
 				if err != nil || got != Object(fresh) {
 					t.Fatal(got, err)
 				}
@@ -298,7 +298,7 @@ func TestCloseEndsLoadsAndSaysSoToThoseWhoWait(t *testing.T) {
 		if err := <-done; !errors.Is(err, ErrClosed) || errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		if _, _, err := c.Get(t.Context(), "s", Key{"a", "x"}, nil); !errors.Is(err, ErrClosed) {
+		if _, _, err := c.Get(t.Context(), Key{"a", "x"}, nil); !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}
 		if err := c.Close(); err != nil {
@@ -312,7 +312,7 @@ func TestACallerWhoseContextHasEndedLoadsNothing(t *testing.T) {
 	defer c.Close()
 	left, leave := context.WithCancel(t.Context())
 	leave()
-	if _, _, err := c.Get(left, "s", Key{"a", "x"}, nil); !errors.Is(err, context.Canceled) {
+	if _, _, err := c.Get(left, Key{"a", "x"}, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -323,7 +323,7 @@ func TestAHitAllocatesOnceAtMost(t *testing.T) {
 	use(t, c, "a", newItem(t, "a", 1))
 	ctx, load := t.Context(), gives(nil)
 	if n := testing.AllocsPerRun(100, func() {
-		_, release, _ := c.Get(ctx, "s", Key{"a", "x"}, load)
+		_, release, _ := c.Get(ctx, Key{"a", "x"}, load)
 		release()
 	}); n > 1 {
 		t.Errorf("%g allocations", n)
@@ -338,7 +338,7 @@ func TestManyCallersShareLoads(t *testing.T) {
 		wg.Go(func() {
 			for i := range 200 {
 				key := Key{fmt.Sprint((g*7 + i) % 20), "x"}
-				obj, release, err := c.Get(t.Context(), "s", key, func(context.Context) (Object, error) {
+				obj, release, err := c.Get(t.Context(), key, func(context.Context) (Object, error) {
 					loads.Add(1)
 					return newItem(t, key.Path, 8), nil
 				})
@@ -350,7 +350,7 @@ func TestManyCallersShareLoads(t *testing.T) {
 					t.Error("lent a closed object")
 				}
 				if i%16 == 0 {
-					c.EvictPrefix("s", key.Path+"/")
+					c.EvictPrefix(key.Path + "/")
 				}
 				obj.(*item).users.Add(-1)
 				release()

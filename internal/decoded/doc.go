@@ -1,6 +1,6 @@
 // Package decoded keeps objects that were decoded from immutable bytes: an index, a bloom filter, a schema.
 //
-// A [Cache] holds an [Object] per space and [Key]. Whoever needs one calls Get with a way to load it; those who need the
+// A [Cache] holds an [Object] per [Key]. Whoever needs one calls Get with a way to load it; those who need the
 // same share one load. It is the mechanism beneath package indexcache, which serves the whole process, and beneath the
 // default cache of package lsm, so that references, loads and eviction are written once.
 //

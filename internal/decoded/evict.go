@@ -14,23 +14,22 @@ type Dropped struct {
 	Bytes   int64
 }
 
-// EvictObject drops what may have been decoded from an object: what belongs to the folders of a space that it lies in.
+// EvictObject drops what may have been decoded from an object: what belongs to the folders that it lies in.
 // It takes no time to speak of, however much is kept.
-func (c *Cache) EvictObject(space, key string) (dropped Dropped) {
+func (c *Cache) EvictObject(key string) (dropped Dropped) {
 	c.mu.Lock()
 	var unused []Object
 	for cut := strings.LastIndexByte(key, '/'); cut >= 0; cut = strings.LastIndexByte(key[:cut], '/') {
-		c.evictLocked(folder{space, key[:cut]}, &dropped, &unused)
+		c.evictLocked(key[:cut], &dropped, &unused)
 	}
 	c.mu.Unlock()
 	closeAll(unused)
 	return dropped
 }
 
-// EvictPrefix drops what belongs to folders of a space whose path, with a slash at its end, begins with a prefix. The
-// empty prefix is all of the space.
-func (c *Cache) EvictPrefix(space, prefix string) Dropped {
-	return c.evictIf(func(f folder) bool { return f.space == space && within(f.path, prefix) })
+// EvictPrefix drops what belongs to folders whose path, with a slash at its end, begins with a prefix.
+func (c *Cache) EvictPrefix(prefix string) Dropped {
+	return c.evictIf(func(path string) bool { return within(path, prefix) })
 }
 
 // within reports whether a folder's path, with a slash at its end, begins with a prefix.
@@ -38,12 +37,12 @@ func within(path, prefix string) bool {
 	return strings.HasPrefix(path, prefix) || len(prefix) == len(path)+1 && prefix[len(path)] == '/' && prefix[:len(path)] == path
 }
 
-// EvictAll drops everything of every space.
-func (c *Cache) EvictAll() Dropped { return c.evictIf(func(folder) bool { return true }) }
+// EvictAll drops everything.
+func (c *Cache) EvictAll() Dropped { return c.evictIf(func(string) bool { return true }) }
 
-// Retain drops the generations of a table of a space that are not among live, which are their paths. Those newer than
+// Retain drops the generations of a table that are not among live, which are their paths. Those newer than
 // every live one of their shard stay: whoever calls may not know of them yet.
-func (c *Cache) Retain(space, table string, live []string) Dropped {
+func (c *Cache) Retain(table string, live []string) Dropped {
 	keep := make(map[string]bool, len(live))
 	newest := map[string]uint64{} // by the shard's folder
 	for _, p := range live {
@@ -53,22 +52,22 @@ func (c *Cache) Retain(space, table string, live []string) Dropped {
 		}
 	}
 	below := path.Join(table, memwal.Dir) + "/"
-	return c.evictIf(func(f folder) bool {
-		if f.space != space || !strings.HasPrefix(f.path, below) || keep[f.path] {
+	return c.evictIf(func(p string) bool {
+		if !strings.HasPrefix(p, below) || keep[p] {
 			return false
 		}
-		_, _, _, n, _, ok := memwal.ParseGenerationPath(f.path)
-		last, known := newest[path.Dir(f.path)]
+		_, _, _, n, _, ok := memwal.ParseGenerationPath(p)
+		last, known := newest[path.Dir(p)]
 		return !ok || !known || n <= last
 	})
 }
 
-func (c *Cache) evictIf(gone func(folder) bool) (dropped Dropped) {
+func (c *Cache) evictIf(gone func(string) bool) (dropped Dropped) {
 	c.mu.Lock()
 	var unused []Object
-	for f := range c.folders {
-		if gone(f) {
-			c.evictLocked(f, &dropped, &unused)
+	for p := range c.folders {
+		if gone(p) {
+			c.evictLocked(p, &dropped, &unused)
 		}
 	}
 	c.mu.Unlock()
@@ -76,8 +75,8 @@ func (c *Cache) evictIf(gone func(folder) bool) (dropped Dropped) {
 	return dropped
 }
 
-func (c *Cache) evictLocked(f folder, dropped *Dropped, unused *[]Object) {
-	for _, e := range slices.Clone(c.folders[f]) {
+func (c *Cache) evictLocked(path string, dropped *Dropped, unused *[]Object) {
+	for _, e := range slices.Clone(c.folders[path]) {
 		if e.loaded {
 			dropped.Objects++
 			dropped.Bytes += e.size

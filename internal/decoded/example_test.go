@@ -14,13 +14,13 @@ func (n number) Close() error   { fmt.Println("closed", int(n)); return nil }
 
 func Example() {
 	c := decoded.New(1 << 10)
-	obj, release, err := c.Get(context.Background(), "", decoded.Key{Path: "a/b", Role: "answer"},
+	obj, release, err := c.Get(context.Background(), decoded.Key{Path: "a/b", Role: "answer"},
 		func(context.Context) (decoded.Object, error) { return number(42), nil })
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("evicted", c.EvictPrefix("", "a/").Objects, "in use")
+	fmt.Println("evicted", c.EvictPrefix("a/").Objects, "in use")
 	fmt.Println(obj)
 	release()
 	_ = c.Close()

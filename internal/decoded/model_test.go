@@ -130,7 +130,7 @@ func (m *model) get(key Key) {
 	}
 	go func() {
 		defer close(call.got)
-		obj, release, err := m.c.Get(ctx, "s", key, load)
+		obj, release, err := m.c.Get(ctx, key, load)
 		if err == nil {
 			call.obj, call.release = obj.(*item), release
 			call.obj.users.Add(1)
@@ -240,16 +240,16 @@ func (m *model) leave() {
 
 func (m *model) drop(key Key) {
 	if m.r.IntN(2) == 0 {
-		m.c.EvictPrefix("s", key.Path+"/")
+		m.c.EvictPrefix(key.Path + "/")
 	} else {
-		m.c.EvictObject("s", key.Path+"/data/x")
+		m.c.EvictObject(key.Path + "/data/x")
 	}
 	m.gone(func(path string) bool { return path == key.Path })
 }
 
 func (m *model) retain() {
 	live := m.key().Path
-	m.c.Retain("s", "t", []string{live})
+	m.c.Retain("t", []string{live})
 	shard, number, _ := strings.Cut(live, "_gen_")
 	m.gone(func(path string) bool {
 		other, n, _ := strings.Cut(path, "_gen_")

@@ -44,11 +44,11 @@ func (c *Cache) Stats() Stats {
 	}
 }
 
-// UsageAt is what is kept of one folder of a space.
-func (c *Cache) UsageAt(space, path string) Usage {
+// UsageAt is what is kept of one folder.
+func (c *Cache) UsageAt(path string) Usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return usageOf(c.folders[folder{space, path}])
+	return usageOf(c.folders[path])
 }
 
 func usageOf(entries []*entry) (u Usage) {
@@ -66,11 +66,11 @@ func (c *Cache) ByRole() map[string]Usage {
 	out := map[string]Usage{}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for at, e := range c.entries {
+	for key, e := range c.entries {
 		if !e.loaded {
 			continue
 		}
-		role, _, _ := strings.Cut(at.key.Role, ":")
+		role, _, _ := strings.Cut(key.Role, ":")
 		u := out[role]
 		u.Objects++
 		u.Bytes += e.size
