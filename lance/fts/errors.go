@@ -13,6 +13,8 @@ var (
 	ErrCorrupt = errors.New("fts: corrupt index")
 	// ErrUnsupported is returned for an index of a kind that is not read; the text says which.
 	ErrUnsupported = errors.New("fts: unsupported index")
+	// ErrTooLarge is returned for documents that an index in memory has no room for.
+	ErrTooLarge = errors.New("fts: index too large")
 	// ErrQuery is returned for a query that makes no sense, or not for this index.
 	ErrQuery = errors.New("fts: invalid query")
 )

@@ -28,6 +28,10 @@ func newIndex(params Params, partitions []*partition, deleted *roaring.Bitmap) (
 	if err != nil {
 		return nil, err
 	}
+	return newIndexWith(params, a, partitions, deleted)
+}
+
+func newIndexWith(params Params, a *analyzer.Analyzer, partitions []*partition, deleted *roaring.Bitmap) (*Index, error) {
 	x := &Index{params: params, analyzer: a, partitions: partitions, deleted: deleted}
 	for _, p := range partitions {
 		if err := p.check(); err != nil {

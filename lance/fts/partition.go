@@ -13,7 +13,7 @@ type partition struct {
 	tokens  tokenSet
 	rowIDs  []uint64 // by document number
 	lengths []uint32 // in terms, by document number
-	total   uint64   // sum of lengths
+	total   uint64   // sum of lengths; check computes it unless it is set
 	lists   listSource
 }
 
@@ -41,9 +41,10 @@ func (p *partition) check() error {
 	if p.tokens.len() != p.lists.len() {
 		return fmt.Errorf("%w: %d terms with %d posting lists", ErrCorrupt, p.tokens.len(), p.lists.len())
 	}
-	p.total = 0
-	for _, n := range p.lengths {
-		p.total += uint64(n)
+	if p.total == 0 {
+		for _, n := range p.lengths {
+			p.total += uint64(n)
+		}
 	}
 	return nil
 }
