@@ -27,7 +27,7 @@ type ScanOptions struct {
 	Filter filter.Expr
 	// Limit is the most rows that are returned; 0 means all.
 	Limit int64
-	// BatchRows is the most rows in a batch. Default 8192.
+	// BatchRows is the most rows in a batch. Default 8192, fewer where rows are wide: about 8 MiB.
 	BatchRows int
 	// Plan, if not nil, is filled in when the scan ends.
 	Plan *Plan
@@ -61,12 +61,12 @@ func (q *query) scan(ctx context.Context, o ScanOptions, yield func(arrow.Record
 	if o.Limit < 0 || o.BatchRows < 0 {
 		return 0, false, fmt.Errorf("%w: limit %d, batches of %d rows", ErrQuery, o.Limit, o.BatchRows)
 	}
-	if o.BatchRows == 0 {
-		o.BatchRows = file.DefaultBatchRows
-	}
 	fields, as, err := q.snap.project(o.Columns)
 	if err != nil {
 		return 0, false, err
+	}
+	if o.BatchRows == 0 {
+		o.BatchRows = batchRows(fields)
 	}
 	pred, err := q.snap.where(o.Where, o.Filter)
 	if err != nil {
@@ -213,6 +213,29 @@ func (q *query) scanSource(ctx context.Context, i int, fields []*schema.Field, a
 		}
 		return keep, nil
 	}))
+}
+
+// batchBytes is about how large batches become: several of each source wait for the consumer.
+const batchBytes = 8 << 20
+
+// batchRows is how many rows of some columns make a batch.
+func batchRows(fields []*schema.Field) int {
+	width := 0
+	for _, f := range fields {
+		width += widthOf(f.Type)
+	}
+	return max(64, min(file.DefaultBatchRows, batchBytes/max(width, 1)))
+}
+
+// widthOf is about how many bytes a value of a type takes.
+func widthOf(t arrow.DataType) int {
+	switch t := t.(type) {
+	case *arrow.FixedSizeListType:
+		return int(t.Len()) * widthOf(t.Elem())
+	case arrow.FixedWidthDataType:
+		return max(t.BitWidth()/8, 1)
+	}
+	return 64 // of text; a guess
 }
 
 // wide says whether some columns that a filter does not need have values so large that it is worth while to find the
