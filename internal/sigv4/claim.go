@@ -22,6 +22,7 @@ const (
 // of the request wherever possible.
 type claim struct {
 	presigned     bool
+	form          bool // of a policy
 	credential    string
 	signedHeaders string
 	signature     string // 64 lower-case hexadecimal digits once checked
@@ -40,6 +41,9 @@ type claim struct {
 
 // malformed returns an error with the code that fits the mechanism.
 func (c *claim) malformed(message string) *Error {
+	if c.form {
+		return invalidArgument(message, "x-amz-credential", c.credential)
+	}
 	if c.presigned {
 		return bad(CodeQueryMalformed, message)
 	}

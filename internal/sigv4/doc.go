@@ -10,11 +10,13 @@
 //	     .Body(r)      -> *Body: the decoded object, its length, its trailers;
 //	                   an error instead of the last byte if anything is wrong
 //
+// [Verifier.VerifyPolicy] checks the signature of a browser form's policy.
+//
 // Accepted are signatures in the Authorization header and in the query (presigned
 // URLs), over a literal SHA-256, UNSIGNED-PAYLOAD, or an aws-chunked body with
 // signed chunks, signed trailers or unsigned trailers. Everything else S3 knows
-// (Signature Version 2 and 4A, session tokens, browser form posts, anonymous
-// requests) is refused by name.
+// (Signature Version 2 and 4A, session tokens, anonymous requests) is refused by
+// name.
 //
 // # What exactly is authenticated
 //
@@ -32,6 +34,8 @@
 //     those that the client chose. Unsigned headers (Range in a presigned URL, say)
 //     are as trustworthy as the network.
 //   - Time: the scope's date, the timestamp and the clock must agree.
+//   - Browser forms: the policy's text alone. It has to be held against everything
+//     else in the form, and its expiration against the clock, by whoever uses it.
 //
 // A signed request may be sent again, unchanged, until its time is up: 15 minutes
 // on either side of the clock for header signatures, the chosen expiry for

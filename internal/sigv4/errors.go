@@ -113,6 +113,11 @@ func signatureMismatch(accessKey string) *Error {
 	return denied(CodeSignatureDoesNotMatch, messageSignatureMismatch).with("AWSAccessKeyId", accessKey)
 }
 
+func unknownKey(accessKey string) *Error {
+	return denied(CodeInvalidAccessKeyID, "The AWS Access Key Id you provided does not exist in our records.").
+		with("AWSAccessKeyId", printable(accessKey))
+}
+
 func contentMismatch(claimed, computed string) *Error {
 	return bad(CodeContentSHA256Mismatch, messageContentMismatch).
 		with("ClientComputedContentSHA256", claimed).with("S3ComputedContentSHA256", computed)

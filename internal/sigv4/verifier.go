@@ -161,23 +161,13 @@ func (v *Verifier) checkSignature(r *http.Request, c *claim, rawPath, rawQuery s
 	if err := s.stringToSign(r, c, rawPath, rawQuery); err != nil {
 		return nil, err
 	}
-	var (
-		id          = keyID{c.accessKey, c.date, c.region}
-		secret, ok  = v.opts.Keys.Secret(c.accessKey)
-		key, cached = (*signingKey)(nil), false
-	)
-	if ok = ok && secret != ""; ok {
-		key, cached = v.keys.known(id, secret)
-	} else {
-		key = v.keys.madeUp(id, v.unknown)
-	}
+	key, known, cached := v.signingKey(c)
 	end := len(s.buf)
 	s.buf = key.appendSignature(s.buf, s.buf)
 	match := subtle.ConstantTimeCompare(s.buf[end:], []byte(c.signature)) == 1
 	switch {
-	case !ok:
-		return nil, denied(CodeInvalidAccessKeyID, "The AWS Access Key Id you provided does not exist in our records.").
-			with("AWSAccessKeyId", printable(c.accessKey))
+	case !known:
+		return nil, unknownKey(c.accessKey)
 	case !match:
 		return nil, signatureMismatch(c.accessKey)
 	}
@@ -185,6 +175,18 @@ func (v *Verifier) checkSignature(r *http.Request, c *claim, rawPath, rawQuery s
 		v.keys.add(key)
 	}
 	return key, nil
+}
+
+// signingKey returns the key that has to have signed c. For an access key that is not known
+// it is one made up, which takes as long. cached says that it has proved itself before.
+func (v *Verifier) signingKey(c *claim) (key *signingKey, known, cached bool) {
+	id := keyID{c.accessKey, c.date, c.region}
+	secret, ok := v.opts.Keys.Secret(c.accessKey)
+	if !ok || secret == "" {
+		return v.keys.madeUp(id, v.unknown), false, false
+	}
+	key, cached = v.keys.known(id, secret)
+	return key, true, cached
 }
 
 // parse finds out how r is signed and reads what it says.
