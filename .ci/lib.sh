@@ -29,6 +29,29 @@ go_tool() {
   fi
 }
 
+# apt_packages NAME... installs Debian packages that are missing.
+apt_packages() {
+  local missing=() p
+  for p in "$@"; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$p")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "installing ${missing[*]}"
+  local sudo=(); [ "$(id -u)" = 0 ] || sudo=(sudo)
+  "${sudo[@]}" apt-get update -qq
+  # Servers among them are used as programs, never as services: keep their packages from starting one.
+  local policy=/usr/sbin/policy-rc.d ours=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+    "${sudo[@]}" chmod 755 "$policy"
+    ours=1
+  fi
+  local status=0
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || status=$?
+  [ -z "$ours" ] || "${sudo[@]}" rm -f "$policy"
+  return "$status"
+}
+
 # unit_packages are all but those that drive other programs, which have a script of their own.
 unit_packages() { go list "$@" ./... | grep -v '/e2e\(/\|$\)'; }
 

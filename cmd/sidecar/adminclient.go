@@ -50,15 +50,7 @@ func (p *process) defaultAdmin() string {
 	if address == "" {
 		address = config.Default().AdminListen
 	}
-	if host, port, err := net.SplitHostPort(address); err == nil {
-		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			address = net.JoinHostPort("127.0.0.1", port)
-		}
-	}
-	if p.env(config.EnvName("admin-tls-cert")) != "" {
-		return "https://" + address
-	}
-	return address
+	return p.reachable(address, "admin-tls-cert")
 }
 
 // adminClient speaks to the admin API of a running sidecar.

@@ -152,6 +152,7 @@ to point clients at it. "sidecar demo" shows what it is good for.`,
 		p.explainCommand(),
 		p.lanceCommand(),
 		p.checkConfigCommand(),
+		p.healthCommand(),
 		p.versionCommand(),
 	)
 	if demo := p.demoCommand(); demo != nil {
