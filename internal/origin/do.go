@@ -41,6 +41,9 @@ type Request struct {
 	// be there when Do is called; the values are read when Body has reached its end, and belong
 	// to the reader of Body until then.
 	Trailer http.Header
+	// Anonymous sends the request, which has no body, unsigned: the answer is what anybody
+	// would get.
+	Anonymous bool
 }
 
 // Do sends r once and returns the origin's answer, whatever its status, body
@@ -124,6 +127,8 @@ func (c *Client) target(ctx context.Context, r *Request) (target, error) {
 		return target{}, fmt.Errorf("%w: key without a bucket", ErrInvalid)
 	case r.Body == nil && r.ContentLength != 0:
 		return target{}, fmt.Errorf("%w: content length %d without a body", ErrInvalid, r.ContentLength)
+	case r.Body != nil && r.Anonymous:
+		return target{}, fmt.Errorf("%w: anonymous request with a body", ErrInvalid)
 	case r.ContentLength < -1 || r.ContentLength < 0 && len(r.Trailer) > 0:
 		return target{}, fmt.Errorf("%w: content length %d", ErrInvalid, r.ContentLength)
 	case r.PayloadHash != "" && r.PayloadHash != unsignedPayload && !isSHA256(r.PayloadHash):

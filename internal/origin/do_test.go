@@ -131,6 +131,31 @@ func (s *settingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func TestAnAnonymousRequestCarriesNoCredentials(t *testing.T) {
+	capture := origintest.StartCapture(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	_, c := newOrigin(t, func(cfg *origin.Config) { cfg.Endpoint = capture.URL() })
+	resp, _ := do(t, c, &origin.Request{
+		Method: http.MethodOptions, Bucket: "b", Key: "k", Anonymous: true,
+		Header: http.Header{"Origin": {"https://example.com"}, "Authorization": {"a"}, "X-Amz-Security-Token": {"t"}, "x-amz-meta-a": {"1"}},
+	})
+	if resp.StatusCode != 200 {
+		t.Fatalf("got %d", resp.StatusCode)
+	}
+	got := capture.Take()[0]
+	if got.Method != "OPTIONS" || got.Target != "/b/k" || len(got.Values("Origin")) != 1 || len(got.Values("x-amz-meta-a")) != 1 {
+		t.Errorf("sent %s %s %q", got.Method, got.Target, got.Headers)
+	}
+	for _, name := range []string{"Authorization", "X-Amz-Security-Token", "X-Amz-Date", "X-Amz-Content-Sha256"} {
+		if values := got.Values(name); len(values) > 0 {
+			t.Errorf("%s: %q", name, values)
+		}
+	}
+	_, err := c.Do(t.Context(), &origin.Request{Method: http.MethodPut, Bucket: "b", Key: "k", Anonymous: true, Body: strings.NewReader("x"), ContentLength: 1})
+	if !errors.Is(err, origin.ErrInvalid) {
+		t.Errorf("with a body: %v", err)
+	}
+}
+
 func TestATrailerTravelsBehindTheBody(t *testing.T) {
 	for _, size := range []int{0, 1, 8191, 64 << 10, 64<<10 + 1, 200_000} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {

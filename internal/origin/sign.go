@@ -30,6 +30,23 @@ func isSHA256(s string) bool {
 
 // sign sets the header of hr and its signature. hr has URL, body and length.
 func (c *Client) sign(ctx context.Context, hr *http.Request, r *Request, t target) error {
+	signed, other := splitHeader(r.Header)
+	if _, ok := other["User-Agent"]; !ok {
+		other["User-Agent"] = []string{userAgent}
+	}
+	setContentEncoding(other, len(r.Trailer) > 0)
+	hr.Header = signed
+	if !r.Anonymous {
+		if err := c.authorize(ctx, hr, r, t); err != nil {
+			return err
+		}
+	}
+	maps.Copy(hr.Header, other)
+	return nil
+}
+
+// authorize signs hr, whose header holds what the signature covers.
+func (c *Client) authorize(ctx context.Context, hr *http.Request, r *Request, t target) error {
 	creds, err := c.creds.Retrieve(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -47,21 +64,14 @@ func (c *Client) sign(ctx context.Context, hr *http.Request, r *Request, t targe
 	default:
 		hash = unsignedPayload
 	}
-	signed, other := splitHeader(r.Header)
-	signed["X-Amz-Content-Sha256"] = []string{hash}
+	hr.Header["X-Amz-Content-Sha256"] = []string{hash}
 	if len(r.Trailer) > 0 {
-		signed["X-Amz-Decoded-Content-Length"] = []string{strconv.FormatInt(r.ContentLength, 10)}
-		signed["X-Amz-Trailer"] = []string{strings.Join(trailerNames(r.Trailer), ",")}
+		hr.Header["X-Amz-Decoded-Content-Length"] = []string{strconv.FormatInt(r.ContentLength, 10)}
+		hr.Header["X-Amz-Trailer"] = []string{strings.Join(trailerNames(r.Trailer), ",")}
 	}
-	setContentEncoding(other, len(r.Trailer) > 0)
-	if _, ok := other["User-Agent"]; !ok {
-		other["User-Agent"] = []string{userAgent}
-	}
-	hr.Header = signed
 	if err := c.signer.SignHTTP(ctx, creds, hr, hash, t.service, t.region, c.cfg.Now()); err != nil {
 		return fmt.Errorf("%w: sign: %w", ErrInvalid, err)
 	}
-	maps.Copy(hr.Header, other)
 	return nil
 }
 
