@@ -122,6 +122,9 @@ func New(fields []pb.SchemaField, metadata map[string][]byte) (*Schema, error) {
 	return s, nil
 }
 
+// unpositioned is the position of key fields that have none: in the order of the schema, after fields that have one.
+const unpositioned = 1 << 20
+
 func (f *Field) setPrimaryKey(m *pb.SchemaField) error {
 	switch {
 	case m.PrimaryKeyPos > 0:
@@ -133,8 +136,7 @@ func (f *Field) setPrimaryKey(m *pb.SchemaField) error {
 		}
 		f.PrimaryKeyPosition = n
 	case m.PrimaryKey || f.Metadata[KeyPrimaryKey] == "true":
-		// Without a position, the order is that of the schema, after fields that have one.
-		f.PrimaryKeyPosition = 1 << 20
+		f.PrimaryKeyPosition = unpositioned
 	}
 	return nil
 }
