@@ -9,11 +9,14 @@ import (
 	"github.com/hearthcache/hearth/internal/keyring"
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/internal/sigv4"
+	"github.com/hearthcache/hearth/proxy/postform"
 )
 
 // A Verifier finds out who sent a request. *sigv4.Verifier is one.
 type Verifier interface {
 	Verify(r *http.Request) (*sigv4.Identity, error)
+	// VerifyPolicy finds out who signed a browser form, whose fields get returns.
+	VerifyPolicy(get func(field string) (value string, ok bool)) (*sigv4.Identity, error)
 }
 
 // Scopes say what an access key may do. *keyring.Ring is one.
@@ -93,6 +96,14 @@ func refusal(err error) *Failure {
 	if errors.As(err, &refused) {
 		f := failure(refused.Status, refused.Code, refused.Message)
 		for _, d := range refused.Details {
+			f.Details = append(f.Details, Detail{XMLName: xml.Name{Local: d.Name}, Value: d.Value})
+		}
+		return f
+	}
+	var form *postform.Error
+	if errors.As(err, &form) {
+		f := failure(form.Status, form.Code, form.Message)
+		for _, d := range form.Details {
 			f.Details = append(f.Details, Detail{XMLName: xml.Name{Local: d.Name}, Value: d.Value})
 		}
 		return f

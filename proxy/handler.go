@@ -5,6 +5,8 @@
 // understood is served better:
 //
 //	request ── target (bucket, key, exactly as sent)
+//	   ├─ CORS preflight ── forwarded unsigned: it reads nothing
+//	   ├─ browser form ──── policy verified and evaluated, its file streamed on as a PUT
 //	   ├─ authenticate (SigV4 against Hearth's keys), authorize (scopes)
 //	   ├─ GET, HEAD of an object ───────── object service: facts and pages
 //	   ├─ ListObjectsV2 below a published generation ── its inventory
@@ -119,16 +121,39 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q.target = t
+	switch {
+	case headTooLong(r.Header):
+		h.fail(cw, r, errHeadTooLong)
+	case isPreflight(r, q):
+		h.preflight(cw, r, q)
+	case isForm(r, q):
+		h.form(cw, r, q)
+	default:
+		h.serveSigned(cw, r, q)
+	}
+}
+
+// serveSigned answers a request that says in its head who sends it.
+func (h *Handler) serveSigned(w http.ResponseWriter, r *http.Request, q *call) {
+	var err error
 	if q.identity, err = h.authenticate(r); err != nil {
 		h.metrics.refused.Inc()
-		h.failWith(cw, r, err)
+		h.failWith(w, r, err)
 		return
 	}
-	if t.Bucket != "" && (h.allowed != nil && !h.allowed(t.Bucket) || t.Bucket == reservedBucket) {
-		h.fail(cw, r, failure(http.StatusForbidden, "AccessDenied", "This Hearth does not serve the bucket."))
+	if err := h.served(q.Bucket); err != nil {
+		h.failWith(w, r, err)
 		return
 	}
-	h.route(cw, r, q)
+	h.route(w, r, q)
+}
+
+// served reports why a bucket cannot be used here.
+func (h *Handler) served(bucket string) error {
+	if bucket != "" && (h.allowed != nil && !h.allowed(bucket) || bucket == reservedBucket) {
+		return failure(http.StatusForbidden, "AccessDenied", "This Hearth does not serve the bucket.")
+	}
+	return nil
 }
 
 // reservedBucket is where MinIO has its administration, which nobody may reach with

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"encoding/xml"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -76,6 +78,27 @@ func dropChunked(values []string) string {
 		}
 	}
 	return strings.Join(kept, ", ")
+}
+
+// maxHeadBytes is how long the headers of a request may be, as S3 documents it. Names and
+// values count, without the request line and the signs between them, so that nothing that
+// S3 takes is refused here: two KiB of metadata and a security token fit.
+const maxHeadBytes = 8 << 10
+
+var errHeadTooLong = &Failure{
+	Status: http.StatusBadRequest, Code: "RequestHeaderSectionTooLarge",
+	Message: "Your request header section exceeds the maximum allowed size.",
+	Details: []Detail{{XMLName: xml.Name{Local: "MaxSizeAllowed"}, Value: strconv.Itoa(maxHeadBytes)}},
+}
+
+func headTooLong(header http.Header) bool {
+	n := 0
+	for name, values := range header {
+		for _, value := range values {
+			n += len(name) + len(value)
+		}
+	}
+	return n > maxHeadBytes
 }
 
 // copyHeader copies an origin's headers into an answer.

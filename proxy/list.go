@@ -27,7 +27,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	if l, ok := parseListing(q.Query); ok {
+	if l, ok := parseListing(q.Query); ok && !crossOrigin(r.Header) {
 		if entries, ok := h.objects.Inventory(r.Context(), q.Bucket, l.prefix); ok {
 			h.answerListing(w, q, l, entries)
 			return

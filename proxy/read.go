@@ -80,8 +80,8 @@ func joined(values []string) string {
 	return strings.Join(values, ",")
 }
 
-// plainHeaders reports whether nothing in h changes what is read: keys of the client
-// (SSE-C), requester pays, an expected owner and whatever else comes pass through.
+// plainHeaders reports whether nothing in h changes what is read or answered: keys of the
+// client (SSE-C), requester pays, an expected owner and whatever else comes pass through.
 func plainHeaders(h http.Header) bool {
 	for name := range h {
 		switch {
@@ -97,7 +97,7 @@ func plainHeaders(h http.Header) bool {
 		}
 	}
 	_, ifRange := h["If-Range"]
-	return !ifRange
+	return !ifRange && !crossOrigin(h)
 }
 
 // answer writes what the object service found.

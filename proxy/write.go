@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -49,23 +50,28 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	effect := effectOf(r, q)
-	var manifest *prefixBuffer
-	if r.Method == http.MethodPut && object.IsShardManifest(q.Key) && request.Body != nil && effect.Replaces {
-		manifest = &prefixBuffer{limit: object.MaxManifestBytes}
-		request.Body = io.TeeReader(request.Body, manifest)
-	}
-	response, err := h.objects.Forward(r.Context(), request, effect)
+	response, err := h.send(r.Context(), request, effectOf(r, q))
 	if err != nil {
 		h.failWith(w, r, err)
 		return
 	}
 	defer func() { _ = response.Body.Close() }() // read to its end, or given up
-	if manifest != nil && response.StatusCode == http.StatusOK && !manifest.over {
-		h.objects.Observe(q.Bucket, q.Key, manifest.Bytes())
-	}
 	localizeCompletion(r, q, response)
 	h.relay(w, r, q, response)
+}
+
+// send sends a write to the origin. A shard manifest that is written is looked into.
+func (h *Handler) send(ctx context.Context, request *origin.Request, effect object.Effect) (*http.Response, error) {
+	var manifest *prefixBuffer
+	if request.Method == http.MethodPut && object.IsShardManifest(request.Key) && request.Body != nil && effect.Replaces {
+		manifest = &prefixBuffer{limit: object.MaxManifestBytes}
+		request.Body = io.TeeReader(request.Body, manifest)
+	}
+	response, err := h.objects.Forward(ctx, request, effect)
+	if err == nil && manifest != nil && response.StatusCode == http.StatusOK && !manifest.over {
+		h.objects.Observe(request.Bucket, request.Key, manifest.Bytes())
+	}
+	return response, err
 }
 
 // allowWrite authorizes a write, and the reading of what it copies.

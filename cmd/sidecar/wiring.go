@@ -244,7 +244,7 @@ func (v *server) openKeys() (*sigv4.Verifier, error) {
 		return nil, err
 	}
 	v.keys = ring
-	return sigv4.New(sigv4.Options{Keys: ring, Metrics: v.registry})
+	return sigv4.New(sigv4.Options{Keys: ring, Region: s.Region, Metrics: v.registry})
 }
 
 // serve puts the handlers behind the listeners.

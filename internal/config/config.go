@@ -88,6 +88,10 @@ type Config struct {
 	// request against the keys of this process; none lets everybody in and is
 	// refused on a listener that is not loopback.
 	Auth string `name:"auth" default:"sigv4" group:"Access" help:"sigv4, or none (loopback listener only)"`
+	// Region is the region that clients have to sign for. Empty accepts whatever
+	// region they sign for, so that they need not know the origin's; with one, a
+	// signature for another is refused as S3 does, with the right one in the answer.
+	Region string `name:"region" group:"Access" help:"region that clients have to sign for, empty for any"`
 	// AccessKey is the access key id of one key that may do everything. With an
 	// embedded store and no key at all, one is generated and kept in the store's
 	// directory.
