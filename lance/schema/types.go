@@ -62,8 +62,8 @@ func (f *Field) mapType() (arrow.DataType, error) {
 	}
 	entries := f.Children[0]
 	key, value := entries.Children[0].Arrow(), entries.Children[1].Arrow()
-	t := arrow.MapOfFields(key, value)
-	return t, nil
+	key.Nullable = false // whatever was written: Arrow has no maps with null keys, and reading one is an error
+	return arrow.MapOfFields(key, value), nil
 }
 
 // ParseType returns the Arrow type of a logical type that has no children.

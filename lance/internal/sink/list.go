@@ -94,6 +94,9 @@ func entries(t *arrow.MapType, items arrow.ArrayData) (arrow.ArrayData, error) {
 	if len(items.Children()) != 2 {
 		return nil, fault.Corruptf("map entries with %d children", len(items.Children()))
 	}
+	if n := items.NullN() + items.Children()[0].NullN(); n != 0 {
+		return nil, fault.Corruptf("map with %d null entries or keys", n)
+	}
 	return array.NewData(t.Elem(), items.Len(), items.Buffers(), items.Children(), items.NullN(), items.Offset()), nil
 }
 
