@@ -144,6 +144,11 @@ func (a *assembly) buildStruct(n *node, pos int) (arrow.ArrayData, error) {
 			return nil, err
 		}
 	}
+	for _, c := range n.children[1:] {
+		if !l.agree(&a.first(c).levels, pos) {
+			return nil, fault.Corruptf("field %q and field %q disagree about where values of their struct are", n.children[0].field.Name, c.field.Name)
+		}
+	}
 	rows := valid.Len()
 	members := make([]arrow.ArrayData, 0, len(n.children))
 	defer func() {

@@ -87,6 +87,10 @@ func (r *Reader) newColumn(i int, m pb.ColumnMetadata) (*column, error) {
 		for _, b := range p.buffers {
 			c.bytes += b.Length
 		}
+		// Buffers that lie over each other would let a small file be as much data as it likes.
+		if c.bytes > r.obj.Size() {
+			return nil, fault.Corruptf("buffers of %d pages overlap", j+1)
+		}
 		if err := r.decodePageEncoding(p, &pm.Encoding); err != nil {
 			return nil, fmt.Errorf("page %d: %w", j, err)
 		}

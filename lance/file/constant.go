@@ -33,18 +33,21 @@ func (pr *pageRead) constant(spans []span) error {
 	}
 	var count int
 	if bufs == 2 {
-		n, err := pr.constantLevels(l, spans)
+		n, valid, err := pr.constantLevels(l, spans)
 		if err != nil {
 			return err
+		}
+		if _, null := pr.lr.leaf.(*sink.Null); nulls && valid > 0 && !null {
+			return fault.Corruptf("constant page without a value for %d levels that have one", valid)
 		}
 		count = n
 	} else {
 		def := uint16(0)
 		if nulls {
-			if len(pr.table) < 2 {
-				return fault.Corruptf("constant page without a value and without nulls")
+			// Everything is absent in the same way, which is known only where there is but one.
+			if len(pr.table) != 2 {
+				return fault.Corruptf("constant page without a value and with %d ways to be absent", len(pr.table)-1)
 			}
-			// Everything is absent in the same way: the innermost layer that can be.
 			def = pr.table[1]
 		}
 		n, err := pr.constantRows(def, rows)
@@ -86,22 +89,23 @@ func (pr *pageRead) constantRows(def uint16, rows int64) (int, error) {
 	return 0, nil
 }
 
-// constantLevels reads the levels of the page, appends those of the rows of spans and returns how many values they have.
-func (pr *pageRead) constantLevels(l *pb.ConstantLayout, spans []span) (int, error) {
+// constantLevels reads the levels of the page, appends those of the rows of spans and returns how many of them have a slot for a
+// value, and how many a valid value.
+func (pr *pageRead) constantLevels(l *pb.ConstantLayout, spans []span) (slots, valid int, err error) {
 	last := len(pr.p.buffers)
 	rep, err := pr.levelBuffer(last-2, l.Rep, l.NumRepValues)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	def, err := pr.levelBuffer(last-1, l.Def, l.NumDefValues)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := translate(def, pr.table); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := pr.chain.checkRep(rep); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	n := max(len(rep), len(def))
 	if len(rep) == 0 {
@@ -111,9 +115,9 @@ func (pr *pageRead) constantLevels(l *pb.ConstantLayout, spans []span) (int, err
 		def = nil
 	}
 	if rep != nil && def != nil && len(rep) != len(def) {
-		return 0, fault.Corruptf("%d repetition and %d definition levels", len(rep), len(def))
+		return 0, 0, fault.Corruptf("%d repetition and %d definition levels", len(rep), len(def))
 	}
-	row, k, count := int64(-1), 0, 0
+	row, k := int64(-1), 0
 	for i := range n {
 		if rep == nil || rep[i] == pr.chain.maxRep {
 			row++
@@ -134,13 +138,16 @@ func (pr *pageRead) constantLevels(l *pb.ConstantLayout, spans []span) (int, err
 			visible = pr.chain.visible(def[i])
 		}
 		if err := pr.addLevels(r1, d1, 1); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if visible {
-			count++
+			slots++
+		}
+		if def == nil || def[i] == 0 {
+			valid++
 		}
 	}
-	return count, nil
+	return slots, valid, nil
 }
 
 // levelBuffer decodes a buffer of levels: raw, or n as the encoding says.

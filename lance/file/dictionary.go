@@ -30,10 +30,10 @@ func (rd *reading) finish(n *node, leaf sink.Leaf) (arrow.ArrayData, error) {
 	defer data.Release()
 	values := array.MakeFromData(data)
 	defer values.Release()
-	size := t.IndexType.(arrow.FixedWidthDataType).BitWidth() / 8
-	limit := int64(1) << (8*size - 1)
-	if size == 8 {
-		limit = int64(1) << 31
+	bits := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
+	size, limit := bits/8, int64(1)<<min(bits, 32)
+	if arrow.IsSignedInteger(t.IndexType.ID()) {
+		limit /= 2
 	}
 	out, err := sink.New(t.IndexType, rd.lim)
 	if err != nil {

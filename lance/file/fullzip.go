@@ -154,7 +154,7 @@ func (z *zipReader) startVariable() error {
 		e = e.FSST.Values
 	}
 	if e != nil && e.General != nil {
-		d, err := values.NewDecompressor(e.General.Compression.Scheme)
+		d, err := values.NewDecompressor(e.General.Compression.Scheme, z.rd.lim.MaxBytes)
 		if err != nil {
 			return err
 		}

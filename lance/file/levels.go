@@ -1,6 +1,8 @@
 package file
 
 import (
+	"slices"
+
 	"github.com/hearthcache/hearth/lance/internal/fault"
 )
 
@@ -41,6 +43,56 @@ func (l *levels) add(rep, def []uint16, n int) error {
 	}
 	l.n += n
 	return nil
+}
+
+// agree says whether two leaves below the same struct at position pos say the same of everything down to it: where its
+// elements begin, and which of them, or of what is above them, are absent.
+func (l *levels) agree(m *levels, pos int) bool {
+	if l.n == m.n && l.def == nil && m.def == nil && slices.Equal(l.rep, m.rep) {
+		return true
+	}
+	i, j := 0, 0
+	for {
+		for i < l.n && l.rep != nil && l.rep[i] < l.chain.starts[pos] {
+			i++ // goes on below the struct
+		}
+		for j < m.n && m.rep != nil && m.rep[j] < m.chain.starts[pos] {
+			j++
+		}
+		if i == l.n || j == m.n {
+			return i == l.n && j == m.n
+		}
+		if l.begins(i) != m.begins(j) {
+			return false
+		}
+		if p, q := l.absence(i, pos), m.absence(j, pos); p != q {
+			return false
+		}
+		i++
+		j++
+	}
+}
+
+// begins is the outermost list that level i begins an item of: 0 for a row.
+func (l *levels) begins(i int) uint16 {
+	if l.rep == nil {
+		return 0
+	}
+	return l.chain.maxRep - l.rep[i]
+}
+
+// absent is what a level says is absent.
+type absent struct {
+	pos   int
+	empty bool
+}
+
+// absence is what level i says is absent, as far as that is not below position pos.
+func (l *levels) absence(i, pos int) absent {
+	if l.def == nil || l.chain.absent[l.def[i]] > pos {
+		return absent{pos: pos + 1}
+	}
+	return absent{l.chain.absent[l.def[i]], l.chain.empty[l.def[i]]}
 }
 
 // fill appends n times v.

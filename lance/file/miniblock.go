@@ -258,8 +258,14 @@ func (mb *miniReader) lists(spans []span) error {
 		if err := mb.dec.Load(mb.cur.bufs, n); err != nil {
 			return err
 		}
+		if goesOn := len(mb.cur.rep) > 0 && mb.cur.rep[0] != mb.chain.maxRep; goesOn && !mb.prep.goesOn(c) {
+			return fault.Corruptf("it begins inside a row, where the page says that one ended")
+		}
 		var err error
 		row, k, err = mb.listChunk(r.spans, row, k, n)
+		if want := mb.prep.startedUpTo(c, mb.p.rows); err == nil && want >= 0 && row+1 != want {
+			err = fault.Corruptf("%d rows begin up to here, where the page says %d", row+1, want)
+		}
 		return err
 	})
 }

@@ -8,11 +8,11 @@ import (
 
 // leaf21 reads the rows of spans of one leaf of a version 2.1 or 2.2 file.
 func (rd *reading) leaf21(n *node, lr *leafRead, spans []span) error {
-	lr.leaf.Hint(n.col.bounded(spans))
+	lr.leaf.Hint(totalLen(spans), n.col.room())
 	return eachPage(n.col, spans, func(p *page, local []span) error {
 		pr := &pageRead{rd: rd, p: p, chain: n.chain, lr: lr}
 		if v, ok := lr.leaf.(*sink.Var); ok && p.rows > 0 {
-			v.HintData(v.DataLen() + p.share(local))
+			v.HintData(int64(v.DataLen())+p.share(local), n.col.room())
 		}
 		l := p.layout
 		var layers []pb.Layer
@@ -41,7 +41,7 @@ func (rd *reading) leaf21(n *node, lr *leafRead, spans []span) error {
 
 // share is about how many bytes of values the rows of spans have, from the size of the page: as many as are stored, twice that
 // when they are compressed. A few more rows than are asked cost little; what is missing is made when it is needed.
-func (p *page) share(spans []span) int {
+func (p *page) share(spans []span) int64 {
 	var stored int64
 	for _, b := range p.buffers {
 		stored += b.Length
@@ -49,7 +49,7 @@ func (p *page) share(spans []span) int {
 	if m := p.layout.MiniBlock; m != nil && m.Value != nil && (m.Value.FSST != nil || m.Dictionary != nil) {
 		stored *= 2
 	}
-	return int(float64(stored) / float64(p.rows) * float64(totalLen(spans)) * 1.05)
+	return int64(float64(stored) / float64(p.rows) * float64(totalLen(spans)) * 1.05)
 }
 
 // pageRead is one page being read into a leaf.

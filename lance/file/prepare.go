@@ -25,6 +25,22 @@ type prepared struct {
 
 func (p *prepared) chunks() int { return len(p.chunkAt) - 1 }
 
+// goesOn says whether a row of the chunk before goes on into chunk c.
+func (p *prepared) goesOn(c int) bool {
+	return c > 0 && (p.started == nil || p.started[c] > p.ended[c-1])
+}
+
+// startedUpTo is how many rows begin up to and in chunk c of a page of so many rows, -1 when that is not known.
+func (p *prepared) startedUpTo(c int, rows int64) int64 {
+	switch {
+	case c == p.chunks()-1:
+		return rows
+	case p.started == nil:
+		return -1
+	}
+	return p.started[c+1]
+}
+
 // chunkOf is the chunk that holds value v, which is in the page.
 func (p *prepared) chunkOf(v int64) int {
 	return sort.Search(p.chunks(), func(i int) bool { return p.valueAt[i+1] > v })

@@ -128,13 +128,17 @@ func (r *Reader) Scan(ctx context.Context, o ScanOptions) iter.Seq2[arrow.Record
 			yield(nil, err)
 			return
 		}
-		sources := map[int]source{}
-		for _, c := range p.Columns() {
-			sources[c] = &ahead{r: r, bytes: o.ReadAheadBytes, windows: map[int]*window{}}
+		sources := make([]map[*column]source, len(p.nodes))
+		for i, n := range p.nodes {
+			sources[i] = map[*column]source{}
+			n.walk(func(n *node) {
+				if n.col != nil {
+					sources[i][n.col] = &ahead{r: r, bytes: o.ReadAheadBytes, windows: map[int]*window{}}
+				}
+			})
 		}
-		from := func(c *column) source { return sources[c.index] }
 		for spans := range batches(o.Rows, int64(o.BatchRows)) {
-			batch, err := r.read(ctx, p, spans, from)
+			batch, err := r.read(ctx, p, spans, sources)
 			if !yield(batch, err) || err != nil {
 				return
 			}
@@ -198,8 +202,8 @@ func spansOf(rows []int64) []span {
 	return out
 }
 
-// read reads the rows of rising spans, all inside the file, from the given sources or directly.
-func (r *Reader) read(ctx context.Context, p *Projection, spans []span, from func(*column) source) (arrow.RecordBatch, error) {
+// read reads the rows of rising spans, all inside the file, from the sources of each field, or directly when there are none.
+func (r *Reader) read(ctx context.Context, p *Projection, spans []span, sources []map[*column]source) (arrow.RecordBatch, error) {
 	if p.reader != r {
 		return nil, fmt.Errorf("lance file %s: projection of another file: %w", r.Path(), ErrNoColumn)
 	}
@@ -213,8 +217,10 @@ func (r *Reader) read(ctx context.Context, p *Projection, spans []span, from fun
 		}
 	}()
 	one := func(ctx context.Context, i int) error {
-		rd := &reading{r: r, ctx: ctx, from: from, lim: r.limit()}
-		if from == nil {
+		rd := &reading{r: r, ctx: ctx, lim: r.limit()}
+		if sources != nil {
+			rd.from = func(c *column) source { return sources[i][c] }
+		} else {
 			d := &pooled{direct: direct{r}, pool: &r.buffers}
 			defer d.release()
 			rd.from = func(*column) source { return d }
@@ -258,6 +264,9 @@ type reading struct {
 	rep  []uint16 // scratch
 	def  []uint16 // scratch
 	lim  *sink.Limit
+	// plainIndices says that indices of the version 2.0 dictionaries of the field at hand are those of their items. Else they are
+	// one more, and 0 is null.
+	plainIndices bool
 }
 
 func (rd *reading) top(n *node, spans []span) (arrow.ArrayData, error) {

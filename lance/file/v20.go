@@ -26,7 +26,8 @@ func (rd *reading) array20(n *node, spans []span) (arrow.ArrayData, error) {
 		return nil, err
 	}
 	defer leaf.Release()
-	leaf.Hint(n.col.bounded(spans))
+	rd.plainIndices = n.field.Type.ID() == arrow.DICTIONARY
+	leaf.Hint(totalLen(spans), n.col.room())
 	err = eachPage(n.col, spans, func(p *page, local []span) error {
 		return rd.values20(p, p.array, local, leaf)
 	})
@@ -36,11 +37,9 @@ func (rd *reading) array20(n *node, spans []span) (arrow.ArrayData, error) {
 	return rd.finish(n, leaf)
 }
 
-// bounded is how many values are worth making room for: what is asked, unless that is out of proportion to the bytes of the
-// column, as only constants and long runs are.
-func (c *column) bounded(spans []span) int {
-	return int(min(totalLen(spans), 64*min(c.bytes, 1<<40)+1024))
-}
+// room is how many bytes are worth reserving before values of the column were seen: more than that, its own bytes become only
+// where values repeat.
+func (c *column) room() int64 { return 64*min(c.bytes, 1<<40) + 64<<10 }
 
 func isList(f *schema.Field) bool {
 	switch f.Type.ID() {

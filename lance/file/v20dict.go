@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -11,7 +12,8 @@ import (
 	"github.com/hearthcache/hearth/lance/pb"
 )
 
-// dictionary20 appends the items that indices name; index 0 is null, k is item k-1.
+// dictionary20 appends the items that indices name. In a dictionary that Lance made of texts, index 0 is null and k is item k-1;
+// in one of a column of an Arrow dictionary type, k is item k, and null is an item.
 func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf sink.Leaf) error {
 	leaf, valid := unwrap(leaf)
 	if e.Items == nil || e.Items.Dictionary != nil {
@@ -36,6 +38,9 @@ func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf 
 	}
 	runs := make([]span, len(spans))
 	for i, s := range spans {
+		if s.hi > math.MaxInt64/size {
+			return fault.Corruptf("%d dictionary indices of %d bytes", s.hi, size)
+		}
 		runs[i] = span{s.lo * size, s.hi * size}
 	}
 	bufs, err := rd.flatBytes(p, f, runs)
@@ -46,14 +51,18 @@ func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf 
 		b := bufs[j]
 		for i := range s.len() {
 			k := uintAt(b[i*size : (i+1)*size])
-			if k > uint64(items.Len()) {
+			none := false
+			if !rd.plainIndices {
+				none, k = k == 0, k-1
+			}
+			if !none && k >= uint64(items.Len()) {
 				return fault.Corruptf("dictionary index %d of %d items", k, items.Len())
 			}
-			null := k == 0 || items.IsNull(int(k-1))
+			null := none || items.IsNull(int(k))
 			if null {
 				err = leaf.AppendEmpty(1)
 			} else {
-				err = appendItem(leaf, data, int(k-1))
+				err = appendItem(leaf, data, int(k))
 			}
 			if err == nil {
 				err = valid.AppendRun(!null, 1)

@@ -48,7 +48,7 @@ func (rd *reading) compressed20(p *page, f *pb.Flat20, runs []span) ([][]byte, e
 		if err != nil {
 			return nil, err
 		}
-		d, err := values.NewDecompressor(scheme)
+		d, err := values.NewDecompressor(scheme, rd.lim.MaxBytes)
 		if err != nil {
 			return nil, err
 		}

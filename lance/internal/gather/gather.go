@@ -34,7 +34,7 @@ func Take(d arrow.ArrayData, idx []int, lim *sink.Limit) (arrow.ArrayData, error
 		return nil, err
 	}
 	defer leaf.Release()
-	leaf.Hint(len(idx))
+	leaf.Hint(int64(len(idx)), lim.MaxBytes)
 	if err := takeLeaf(leaf, d, idx); err != nil {
 		return nil, err
 	}

@@ -61,10 +61,10 @@ func (b *Buf) Reserve(n int) ([]byte, error) {
 	return b.mb.Buf()[b.n:], nil
 }
 
-// Hint makes room for n bytes in all, if the limit allows; more may be appended.
-func (b *Buf) Hint(n int) {
-	if more := n - b.n; more > 0 && int64(n) <= b.lim.MaxBytes {
-		_, _ = b.Reserve(more)
+// Hint makes room for n bytes in all, but for no more than most. More may be appended.
+func (b *Buf) Hint(n, most int64) {
+	if more := min(n, most, b.lim.MaxBytes) - int64(b.n); more > 0 {
+		_, _ = b.Reserve(int(more))
 	}
 }
 

@@ -21,8 +21,10 @@ type Leaf interface {
 	Len() int
 	// AppendEmpty appends n values of zeros or of no bytes.
 	AppendEmpty(n int) error
-	// Hint says that n values will be appended in all. It may reserve memory for them.
-	Hint(n int)
+	// Hint says that n values will be appended in all. It may reserve memory for them, but no more than so many bytes.
+	Hint(n, most int64)
+	// Limit is what the leaf was made with.
+	Limit() *Limit
 	// Finish makes the array data; the leaf is empty afterwards. The caller releases the data.
 	Finish() (arrow.ArrayData, error)
 	// Release frees what was not handed over by Finish.
@@ -68,6 +70,8 @@ func (b *base) Type() arrow.DataType { return b.t }
 
 func (b *base) Valid() *Validity { return &b.valid }
 
+func (b *base) Limit() *Limit { return b.valid.bits.buf.lim }
+
 // data makes the array data of n values, releasing its references to the buffers.
 func (b *base) data(n int, bufs ...*memory.Buffer) (arrow.ArrayData, error) {
 	return b.nested(n, nil, bufs...)
@@ -106,7 +110,7 @@ func (l *Null) Len() int { return l.n }
 
 func (l *Null) AppendEmpty(n int) error { l.n += n; return nil }
 
-func (l *Null) Hint(int) {}
+func (l *Null) Hint(_, _ int64) {}
 
 func (l *Null) Finish() (arrow.ArrayData, error) {
 	n := l.n
@@ -161,10 +165,14 @@ func (l *Fixed) AppendEmpty(n int) error {
 	return err
 }
 
-func (l *Fixed) Hint(n int) {
-	if n <= math.MaxInt/max(l.width, 1) {
-		l.buf.Hint(n * l.width)
+func (l *Fixed) Hint(n, most int64) { l.buf.Hint(mul(n, l.width), most) }
+
+// mul is n times a positive k, and no overflow.
+func mul(n int64, k int) int64 {
+	if n > math.MaxInt64/int64(max(k, 1)) {
+		return math.MaxInt64
 	}
+	return n * int64(k)
 }
 
 func (l *Fixed) Finish() (arrow.ArrayData, error) {
@@ -202,7 +210,7 @@ func (l *Bits) AppendRun(set bool, n int) error { return l.bits.appendRun(set, n
 
 func (l *Bits) AppendEmpty(n int) error { return l.bits.appendRun(false, n) }
 
-func (l *Bits) Hint(n int) { l.bits.buf.Hint(n/8 + 1) }
+func (l *Bits) Hint(n, most int64) { l.bits.buf.Hint(n/8+1, most) }
 
 func (l *Bits) Finish() (arrow.ArrayData, error) {
 	n := l.bits.n
@@ -333,12 +341,12 @@ func (l *Var) AppendSlices64(data []byte, start uint64, ends []uint64) error {
 	return appendSlices(l, data, start, ends)
 }
 
-// HintData says that about n bytes of values will be appended in all.
-func (l *Var) HintData(n int) {
+// HintData says that about n bytes of values will be appended in all, of which most may be reserved.
+func (l *Var) HintData(n, most int64) {
 	if !l.wide {
 		n = min(n, math.MaxInt32)
 	}
-	l.data.Hint(n)
+	l.data.Hint(n, most)
 }
 
 // Room returns room for a value of at most n bytes; Commit says how long it became.
@@ -359,11 +367,7 @@ func (l *Var) Commit(n int) error {
 	return nil
 }
 
-func (l *Var) Hint(n int) {
-	if n < math.MaxInt/8 {
-		l.offsets.Hint((n + 1) * l.width())
-	}
-}
+func (l *Var) Hint(n, most int64) { l.offsets.Hint(mul(min(n, math.MaxInt64-1)+1, l.width()), most) }
 
 func (l *Var) Finish() (arrow.ArrayData, error) {
 	n := l.Len()
@@ -404,11 +408,7 @@ func (l *FixedList) AppendEmpty(n int) error {
 	return l.items.AppendEmpty(n * l.dim)
 }
 
-func (l *FixedList) Hint(n int) {
-	if n <= math.MaxInt/l.dim {
-		l.items.Hint(n * l.dim)
-	}
-}
+func (l *FixedList) Hint(n, most int64) { l.items.Hint(mul(n, l.dim), most) }
 
 func (l *FixedList) Finish() (arrow.ArrayData, error) {
 	n := l.Len()

@@ -2,6 +2,7 @@ package values
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/hearthcache/hearth/lance/internal/bitpack"
 	"github.com/hearthcache/hearth/lance/internal/fault"
@@ -23,11 +24,11 @@ func fixedBlock(e *pb.CompressiveEncoding, b []byte, n, bits int) ([]byte, error
 	case e == nil:
 		return nil, fault.Corruptf("no encoding")
 	case e.General != nil:
-		g, err := newGeneral(e.General)
+		g, err := newGeneral(e.General, math.MaxInt64)
 		if err != nil {
 			return nil, err
 		}
-		if b, err = g.decompress(b, -1); err != nil {
+		if b, err = g.upTo(b, encodedBytes(bits, n)); err != nil {
 			return nil, err
 		}
 		return fixedBlock(e.General.Values, b, n, bits)
@@ -118,17 +119,17 @@ func unpackBlocks[T bitpack.Word](b []byte, n, width int) ([]byte, error) {
 	return bitpack.Bytes(out), nil
 }
 
-// varBlock decodes n values of varying length stored as one buffer:
+// varBlock decodes n values of varying length stored as one buffer of at most so many bytes:
 //
 //	u32 32 | u32 start of the bytes | u32 offsets [n+1] from 0 | bytes        (or the same in u64)
-func varBlock(e *pb.CompressiveEncoding, b []byte, n int) (varView, error) {
+func varBlock(e *pb.CompressiveEncoding, b []byte, n int, most int64) (varView, error) {
 	var none varView
 	if e != nil && e.General != nil {
-		g, err := newGeneral(e.General)
+		g, err := newGeneral(e.General, most)
 		if err != nil {
 			return none, err
 		}
-		if b, err = g.decompress(b, -1); err != nil {
+		if b, err = g.Decompress(b); err != nil {
 			return none, err
 		}
 		e = e.General.Values

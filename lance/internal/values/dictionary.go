@@ -10,11 +10,12 @@ import (
 
 // Dictionary is the decoded items of a page's dictionary. It is immutable and holds its own memory or that of the block.
 type Dictionary struct {
-	n     int
-	width int // bytes of an item; 0 for items of varying length
-	fixed []byte
-	vars  varView
-	table *fsst.Table
+	n       int
+	isFixed bool // items are of one size
+	width   int  // that size in bytes
+	fixed   []byte
+	vars    varView
+	table   *fsst.Table
 }
 
 // NewDictionary decodes the n items of a dictionary block for the type of leaf.
@@ -27,7 +28,10 @@ func NewDictionary(e *pb.CompressiveEncoding, b []byte, n uint64, leaf sink.Leaf
 	var err error
 	switch leaf := leaf.(type) {
 	case *sink.Fixed:
-		d.width = leaf.Width()
+		d.isFixed, d.width = true, leaf.Width()
+		if int64(n) > leaf.Limit().MaxBytes/int64(max(d.width, 1)) {
+			return nil, fault.ErrTooLarge
+		}
 		d.fixed, err = fixedBlock(e, b, d.n, d.width*8)
 	case *sink.Var:
 		if e != nil && e.FSST != nil {
@@ -39,7 +43,7 @@ func NewDictionary(e *pb.CompressiveEncoding, b []byte, n uint64, leaf sink.Leaf
 			}
 			e = e.FSST.Values
 		}
-		d.vars, err = varBlock(e, b, d.n)
+		d.vars, err = varBlock(e, b, d.n, leaf.Limit().MaxBytes)
 	default:
 		return nil, fault.Unsupportedf("dictionary of this type")
 	}
@@ -60,8 +64,17 @@ type dictDecoder struct {
 
 // NewDictDecoder returns a decoder of indices into d.
 func NewDictDecoder(e *pb.CompressiveEncoding, d *Dictionary, leaf sink.Leaf) (Decoder, error) {
-	if f, ok := leaf.(*sink.Fixed); ok && f.Width() != d.width {
-		return nil, fault.Corruptf("dictionary of %d-byte items in a column of %d", d.width, f.Width())
+	switch leaf := leaf.(type) {
+	case *sink.Fixed:
+		if !d.isFixed || leaf.Width() != d.width {
+			return nil, fault.Corruptf("dictionary of items of another size in a column of %d bytes", leaf.Width())
+		}
+	case *sink.Var:
+		if d.isFixed {
+			return nil, fault.Corruptf("dictionary of %d-byte items in a column of varying length", d.width)
+		}
+	default:
+		return nil, fault.Unsupportedf("dictionary of this type")
 	}
 	bits := indexBits(e)
 	in, err := newFixed(e, bits)

@@ -2,6 +2,7 @@ package values
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/hearthcache/hearth/lance/internal/bitpack"
 	"github.com/hearthcache/hearth/lance/internal/fault"
@@ -61,7 +62,7 @@ func newFixed(e *pb.CompressiveEncoding, bits int) (fixed, error) {
 		if err != nil {
 			return nil, err
 		}
-		g, err := newGeneral(e.General)
+		g, err := newGeneral(e.General, math.MaxInt64)
 		if err != nil {
 			return nil, err
 		}
@@ -206,16 +207,18 @@ func (s *streamSplit) load(bufs [][]byte, n int) ([]byte, error) {
 
 // generalFixed is another encoding whose first buffer is compressed.
 type generalFixed struct {
-	in   fixed
-	bits int
-	*general
+	in      fixed
+	bits    int
+	general *Decompressor
 }
+
+// encodedBytes is how long the encoded form of n values can be: that of the values themselves, but for headers and padding.
+func encodedBytes(bits, n int) int64 { return 2*int64(bytesOf(bits, n)) + 8192 }
 
 func (g *generalFixed) buffers() int { return g.in.buffers() }
 
 func (g *generalFixed) load(bufs [][]byte, n int) ([]byte, error) {
-	// The inner encoding is never longer than the values themselves but for headers and padding.
-	b, err := g.decompress(bufs[0], 2*bytesOf(g.bits, n)+8192)
+	b, err := g.general.upTo(bufs[0], encodedBytes(g.bits, n))
 	if err != nil {
 		return nil, err
 	}

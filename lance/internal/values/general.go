@@ -2,6 +2,9 @@ package values
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
@@ -13,57 +16,63 @@ import (
 // zstdMagic begins a bare Zstandard frame.
 const zstdMagic = 0xfd2fb528
 
-// general decompresses whole buffers. It keeps its output for the next call.
-type general struct {
+// Decompressor decompresses whole buffers. It keeps its output for the next call, until which it is valid.
+type Decompressor struct {
 	scheme pb.CompressionScheme
+	most   int64 // bytes, of any output
 	out    []byte
 	dec    *zstd.Decoder
 }
 
-func newGeneral(e *pb.GeneralEncoding) (*general, error) {
-	switch e.Compression.Scheme {
+// NewDecompressor returns a Decompressor for a scheme whose outputs are at most so many bytes long. More is
+// fault.ErrTooLarge.
+func NewDecompressor(s pb.CompressionScheme, most int64) (*Decompressor, error) {
+	switch s {
 	case pb.CompressionLZ4, pb.CompressionZSTD:
-		return &general{scheme: e.Compression.Scheme}, nil
+		return &Decompressor{scheme: s, most: most}, nil
 	}
-	return nil, fault.Unsupportedf("compression scheme %d", e.Compression.Scheme)
+	return nil, fault.Unsupportedf("compression scheme %d", s)
 }
 
-// Decompressor decompresses buffers; its results are valid until the next call.
-type Decompressor struct{ g general }
-
-// NewDecompressor returns a Decompressor for a scheme.
-func NewDecompressor(s pb.CompressionScheme) (*Decompressor, error) {
-	g, err := newGeneral(&pb.GeneralEncoding{Compression: pb.BufferCompression{Scheme: s}})
-	if err != nil {
-		return nil, err
+// newGeneral returns the Decompressor of an encoding. Lance compresses once: what is inside is not compressed again.
+func newGeneral(e *pb.GeneralEncoding, most int64) (*Decompressor, error) {
+	if e.Values != nil && e.Values.General != nil {
+		return nil, fault.Unsupportedf("compression inside compression")
 	}
-	return &Decompressor{*g}, nil
+	return NewDecompressor(e.Compression.Scheme, most)
 }
 
 // Decompress returns the bytes that b stands for.
-func (d *Decompressor) Decompress(b []byte) ([]byte, error) { return d.g.decompress(b, -1) }
+func (g *Decompressor) Decompress(b []byte) ([]byte, error) { return g.upTo(b, math.MaxInt64) }
 
-// decompress returns the bytes of b, which may be at most limit long; limit < 0 means that only the ratio to the input is
-// bounded. The result is valid until the next call.
-func (g *general) decompress(b []byte, limit int) ([]byte, error) {
-	switch g.scheme {
-	case pb.CompressionLZ4:
-		return g.lz4(b, limit)
-	case pb.CompressionZSTD:
-		return g.zstd(b, limit)
+// upTo is Decompress where more than so many bytes contradict what is known.
+func (g *Decompressor) upTo(b []byte, expect int64) ([]byte, error) {
+	if g.scheme == pb.CompressionLZ4 {
+		return g.lz4(b, expect)
 	}
-	return nil, fault.Unsupportedf("compression scheme %d", g.scheme)
+	return g.zstd(b, expect)
+}
+
+// check checks what bytes claim to become: n, which a compressor can make at most ratio times longer.
+func (g *Decompressor) check(n uint64, b []byte, ratio, expect int64) error {
+	switch {
+	case n > uint64(len(b))*uint64(ratio) || n > uint64(expect):
+		return fault.Corruptf("%d bytes from %d", n, len(b))
+	case n > uint64(g.most):
+		return fault.ErrTooLarge
+	}
+	return nil
 }
 
 // lz4 is a u32 of the uncompressed size, then one raw block.
-func (g *general) lz4(b []byte, limit int) ([]byte, error) {
+func (g *Decompressor) lz4(b []byte, expect int64) ([]byte, error) {
 	if len(b) < 4 {
 		return nil, fault.Corruptf("lz4: block of %d bytes", len(b))
 	}
 	size := int64(binary.LittleEndian.Uint32(b))
-	// A block cannot expand more than 255 times.
-	if size > 255*int64(len(b)) || (limit >= 0 && size > int64(limit)) {
-		return nil, fault.Corruptf("lz4: %d bytes from %d", size, len(b))
+	const ratio = 255
+	if err := g.check(uint64(size), b, ratio, expect); err != nil {
+		return nil, fmt.Errorf("lz4: %w", err)
 	}
 	if int64(cap(g.out)) < size {
 		g.out = make([]byte, size)
@@ -82,53 +91,62 @@ func (g *general) lz4(b []byte, limit int) ([]byte, error) {
 	return g.out, nil
 }
 
-// maxZstdRatio bounds what a frame may grow to when nothing else is known.
-const (
-	maxZstdRatio = 1 << 12
-	maxZstdBytes = 1 << 30
-)
+// maxZstdRatio is how many times longer a frame can become: a block of 4 bytes repeats one for 128 KiB.
+const maxZstdRatio = 128 << 10 / 4
 
 // zstd is a u64 of the uncompressed size, then one frame; older files have the frame alone.
-func (g *general) zstd(b []byte, limit int) ([]byte, error) {
+func (g *Decompressor) zstd(b []byte, expect int64) ([]byte, error) {
 	if len(b) < 4 {
 		return nil, fault.Corruptf("zstd: block of %d bytes", len(b))
 	}
-	if most := len(b) * maxZstdRatio; limit < 0 || limit > most {
-		limit = most
-	}
-	size := int64(-1)
+	size, sized := uint64(0), false
 	if binary.LittleEndian.Uint32(b) != zstdMagic {
 		if len(b) < 8 {
 			return nil, fault.Corruptf("zstd: block of %d bytes", len(b))
 		}
-		u := binary.LittleEndian.Uint64(b)
-		if u > uint64(limit) {
-			return nil, fault.Corruptf("zstd: %d bytes from %d", u, len(b))
-		}
-		size = int64(u)
+		size, sized = binary.LittleEndian.Uint64(b), true
 		b = b[8:]
 	}
 	var head zstd.Header
 	if err := head.Decode(b); err != nil {
 		return nil, fault.Corruptf("zstd: %w", err)
 	}
-	if head.HasFCS && head.FrameContentSize > uint64(limit) {
-		return nil, fault.Corruptf("zstd: %d bytes from %d", head.FrameContentSize, len(b))
+	if head.HasFCS && !sized {
+		size, sized = head.FrameContentSize, true
+	}
+	if err := g.check(size, b, maxZstdRatio, expect); err != nil {
+		return nil, fmt.Errorf("zstd: %w", err)
 	}
 	if g.dec == nil {
-		// One goroutine and no history of its own: nothing to close.
-		dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxZstdBytes))
+		// One goroutine and no history of its own: nothing to close. It fills the memory that it is given and no more.
+		dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
 		if err != nil {
 			return nil, fault.Corruptf("zstd: %w", err)
 		}
 		g.dec = dec
 	}
-	var err error
-	if g.out, err = g.dec.DecodeAll(b, g.out[:0]); err != nil {
-		return nil, fault.Corruptf("zstd: %w", err)
+	n, last := int64(size), int64(size)
+	if !sized { // nobody says how long it becomes: try with more and more
+		last = min(int64(len(b))*maxZstdRatio, expect, g.most)
+		n = min(4*int64(len(b))+4<<10, last)
 	}
-	if size >= 0 && int64(len(g.out)) != size {
-		return nil, fault.Corruptf("zstd: %d bytes, want %d", len(g.out), size)
+	for ; ; n = min(2*n, last) {
+		if int64(cap(g.out)) < n {
+			g.out = make([]byte, n)
+		}
+		out, err := g.dec.DecodeAll(b, g.out[:0:n])
+		switch {
+		case err == nil && sized && len(out) != int(size):
+			return nil, fault.Corruptf("zstd: %d bytes, want %d", len(out), size)
+		case err == nil:
+			return out, nil
+		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
+			return nil, fault.Corruptf("zstd: %w", err)
+		case n < last:
+		case !sized && last == g.most:
+			return nil, fmt.Errorf("zstd: %w", fault.ErrTooLarge)
+		default:
+			return nil, fault.Corruptf("zstd: more than %d bytes from %d", n, len(b))
+		}
 	}
-	return g.out, nil
 }

@@ -70,13 +70,14 @@ func newVarView(offs, data []byte, wide bool, n int) (varView, error) {
 // variable decodes chunks of offsets and bytes, perhaps compressed as a whole.
 type variable struct {
 	wide bool
-	gen  *general
+	gen  *Decompressor
 }
 
-func newVariable(e *pb.CompressiveEncoding) (*variable, error) {
+// newVariable returns the decoder of chunks of at most so many bytes.
+func newVariable(e *pb.CompressiveEncoding, most int64) (*variable, error) {
 	v := &variable{}
 	if e != nil && e.General != nil {
-		g, err := newGeneral(e.General)
+		g, err := newGeneral(e.General, most)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +103,7 @@ func (v *variable) load(bufs [][]byte, n int) (varView, error) {
 	b := bufs[0]
 	if v.gen != nil {
 		var err error
-		if b, err = v.gen.decompress(b, -1); err != nil {
+		if b, err = v.gen.Decompress(b); err != nil {
 			return varView{}, err
 		}
 	}
@@ -130,7 +131,7 @@ func newVarDecoder(e *pb.CompressiveEncoding, leaf *sink.Var) (Decoder, error) {
 		e = e.FSST.Values
 	}
 	var err error
-	d.in, err = newVariable(e)
+	d.in, err = newVariable(e, leaf.Limit().MaxBytes)
 	return d, err
 }
 
