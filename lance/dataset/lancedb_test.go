@@ -57,6 +57,7 @@ func drawSpec(t *testing.T, r *rand.Rand, dir, name string, depth, maxRows int) 
 	for range 1 + r.IntN(8) {
 		c := randtable.Column{Type: randtable.Type(r, depth), Shape: randtable.Shape(r.IntN(int(randtable.NumShapes)))}
 		c.Nulls = []float64{0, 0, 0.01, 0.3, 0.9, 1}[r.IntN(6)]
+		c.Required = r.IntN(5) == 0
 		if r.IntN(4) == 0 {
 			c.Metadata = randtable.Hints(r)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/decimal256"
 	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
@@ -45,8 +46,10 @@ func Types() []arrow.DataType {
 		arrow.FixedWidthTypes.Date32, arrow.FixedWidthTypes.Date64,
 		arrow.FixedWidthTypes.Time32s, arrow.FixedWidthTypes.Time32ms, arrow.FixedWidthTypes.Time64us, arrow.FixedWidthTypes.Time64ns,
 		&arrow.TimestampType{Unit: arrow.Microsecond}, &arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "UTC"},
-		arrow.FixedWidthTypes.Duration_ms,
-		&arrow.Decimal128Type{Precision: 38, Scale: 4}, &arrow.FixedSizeBinaryType{ByteWidth: 5}, &arrow.FixedSizeBinaryType{ByteWidth: 16},
+		arrow.FixedWidthTypes.Timestamp_s, &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "Europe/Berlin"},
+		arrow.FixedWidthTypes.Duration_s, arrow.FixedWidthTypes.Duration_ms, arrow.FixedWidthTypes.Duration_ns,
+		&arrow.Decimal128Type{Precision: 38, Scale: 4}, &arrow.Decimal256Type{Precision: 60, Scale: 10},
+		&arrow.FixedSizeBinaryType{ByteWidth: 5}, &arrow.FixedSizeBinaryType{ByteWidth: 16},
 		arrow.FixedSizeListOf(4, arrow.PrimitiveTypes.Float32), arrow.FixedSizeListOf(96, arrow.PrimitiveTypes.Float32),
 		arrow.FixedSizeListOf(16, arrow.PrimitiveTypes.Uint8),
 		arrow.FixedSizeListOf(9, arrow.FixedWidthTypes.Boolean),
@@ -60,6 +63,7 @@ func RareTypes() []arrow.DataType {
 		arrow.Null,
 		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String},
 		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.PrimitiveTypes.Int64},
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Uint8, ValueType: arrow.BinaryTypes.String},
 		arrow.MapOf(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int32),
 	}
 }
@@ -85,12 +89,12 @@ func Type(r *rand.Rand, depth int) arrow.DataType {
 	if depth > 0 {
 		switch r.IntN(6) {
 		case 0, 1:
-			return arrow.ListOf(Type(r, depth-1))
+			return arrow.ListOfField(arrow.Field{Name: "item", Type: Type(r, depth-1), Nullable: r.IntN(4) > 0})
 		case 2, 3:
 			n := 1 + r.IntN(3)
 			fs := make([]arrow.Field, n)
 			for i := range fs {
-				fs[i] = arrow.Field{Name: fmt.Sprintf("m%d", i), Type: Type(r, depth-1), Nullable: true}
+				fs[i] = arrow.Field{Name: fmt.Sprintf("m%d", i), Type: Type(r, depth-1), Nullable: r.IntN(4) > 0}
 			}
 			return arrow.StructOf(fs...)
 		}
@@ -106,8 +110,10 @@ func Type(r *rand.Rand, depth int) arrow.DataType {
 type Column struct {
 	Type  arrow.DataType
 	Shape Shape
-	// Nulls is the share of nulls at every level, 0 to 1.
+	// Nulls is the share of nulls at every level that may have them, 0 to 1.
 	Nulls float64
+	// Required says that the column itself may have none.
+	Required bool
 	// ItemNulls is the share of nulls among the items of fixed-size lists.
 	ItemNulls float64
 	// Metadata of the field; Lance takes hints about encodings from it.
@@ -118,7 +124,7 @@ type Column struct {
 func (c Column) Fill(r *rand.Rand, b array.Builder, n int) {
 	g := &gen{r: r, c: c}
 	for range n {
-		g.one(b, c.Type, 0)
+		g.one(b, c.Type, !c.Required, 0)
 	}
 }
 
@@ -166,8 +172,8 @@ func (g *gen) bytes() []byte {
 	return []byte(strings.Repeat(s, n/len(s)+1)[:n])
 }
 
-func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
-	if g.r.Float64() < g.c.Nulls {
+func (g *gen) one(b array.Builder, t arrow.DataType, nullable bool, depth int) {
+	if nullable && g.r.Float64() < g.c.Nulls {
 		b.AppendNull()
 		return
 	}
@@ -216,6 +222,8 @@ func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
 		b.Append(arrow.Duration(g.bits() % (1 << 50)))
 	case *array.Decimal128Builder:
 		b.Append(decimal128.New(int64(g.bits()), g.bits()))
+	case *array.Decimal256Builder:
+		b.Append(decimal256.New(0, g.bits()>>1, g.bits(), g.bits()))
 	case *array.FixedSizeBinaryBuilder:
 		v := make([]byte, t.(*arrow.FixedSizeBinaryType).ByteWidth)
 		x := g.bits()
@@ -229,7 +237,7 @@ func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
 		items := *g
 		items.c.Nulls = g.c.ItemNulls
 		for range int(ft.Len()) {
-			items.one(b.ValueBuilder(), ft.Elem(), depth+1)
+			items.one(b.ValueBuilder(), ft.Elem(), ft.ElemField().Nullable, depth+1)
 		}
 		g.seq, g.last, g.left = items.seq, items.last, items.left
 	case *array.ListBuilder:
@@ -239,24 +247,26 @@ func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
 			n = g.r.IntN(1500)
 		}
 		for range n >> (2 * depth) {
-			g.one(b.ValueBuilder(), t.(*arrow.ListType).Elem(), depth+1)
+			item := t.(*arrow.ListType).ElemField()
+			g.one(b.ValueBuilder(), item.Type, item.Nullable, depth+1)
 		}
 	case *array.NullBuilder:
 		b.AppendNull()
 	case *array.BinaryDictionaryBuilder:
-		_ = b.AppendString(fmt.Sprint("item ", g.bits()%40))
+		_ = b.AppendString(fmt.Sprint("item ", g.bits()%200))
 	case *array.Int64DictionaryBuilder:
 		_ = b.Append(int64(g.bits() % 40))
 	case *array.MapBuilder:
 		b.Append(true)
 		for i := range g.r.IntN(4) {
 			b.KeyBuilder().(*array.StringBuilder).Append(fmt.Sprintf("%d %s", i, g.bytes()))
-			g.one(b.ItemBuilder(), arrow.PrimitiveTypes.Int32, depth+1)
+			g.one(b.ItemBuilder(), arrow.PrimitiveTypes.Int32, true, depth+1)
 		}
 	case *array.StructBuilder:
 		b.Append(true)
 		for i := range b.NumField() {
-			g.one(b.FieldBuilder(i), t.(*arrow.StructType).Field(i).Type, depth+1)
+			f := t.(*arrow.StructType).Field(i)
+			g.one(b.FieldBuilder(i), f.Type, f.Nullable, depth+1)
 		}
 	default:
 		panic(fmt.Sprintf("no values for %s", t))
@@ -267,7 +277,7 @@ func (g *gen) one(b array.Builder, t arrow.DataType, depth int) {
 func Table(r *rand.Rand, cols []Column, first, rows int) arrow.RecordBatch {
 	fs := []arrow.Field{{Name: "rid", Type: arrow.PrimitiveTypes.Int64}}
 	for i, c := range cols {
-		fs = append(fs, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: c.Type, Nullable: true, Metadata: arrow.MetadataFrom(c.Metadata)})
+		fs = append(fs, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: c.Type, Nullable: !c.Required, Metadata: arrow.MetadataFrom(c.Metadata)})
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fs, nil))
 	defer b.Release()
