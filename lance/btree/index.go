@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/hearthcache/hearth/lance/file"
+	"github.com/hearthcache/hearth/lance/internal/indexread"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -36,7 +37,7 @@ const (
 
 // Options of an Index. The zero value is sound.
 type Options struct {
-	// File is how the two files are opened and read.
+	// File is how the two files are opened and read. MaxColumnBytes defaults to a bound in proportion to the files here.
 	File file.Options
 	// CacheBytes is how much memory recently used pages may keep. Default 1 MiB, about
 	// eight pages of a key of 8 bytes; negative keeps none.
@@ -73,7 +74,7 @@ func Open(ctx context.Context, s storage.Store, folder string, opts Options) (*I
 	}
 	x := &Index{}
 	x.cache.budget = opts.CacheBytes
-	if x.data, err = file.OpenPath(ctx, s, dataName, opts.File); err != nil {
+	if x.data, err = indexread.Open(ctx, s, dataName, indexread.Large, opts.File); err != nil {
 		return nil, fmt.Errorf("btree: open %s: %w", dataName, err)
 	}
 	if err := x.readLookup(ctx, s, opts.File); err != nil {
@@ -294,7 +295,7 @@ func (h *heldPage) release() {
 
 // readLookup reads page_lookup.lance and checks it against page_data.lance.
 func (x *Index) readLookup(ctx context.Context, s storage.Store, opts file.Options) error {
-	r, err := file.OpenPath(ctx, s, lookupName, opts)
+	r, err := indexread.Open(ctx, s, lookupName, indexread.Small, opts)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/fts/postings"
+	"github.com/hearthcache/hearth/lance/internal/indexread"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -47,7 +48,7 @@ func (o *openFiles) close() error {
 
 // openLists opens a posting file. It either reads all of it or adds it to files.
 func openLists(ctx context.Context, store storage.Store, name string, params Params, opts OpenOptions, files *openFiles) (_ listSource, err error) {
-	r, err := openFile(ctx, store, name, opts)
+	r, err := indexread.Open(ctx, store, name, indexread.Small, opts.File)
 	if err != nil {
 		return nil, err
 	}

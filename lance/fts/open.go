@@ -12,6 +12,7 @@ import (
 
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/fts/fst"
+	"github.com/hearthcache/hearth/lance/internal/indexread"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -100,7 +101,7 @@ func wrapFile(err error, name string) error {
 }
 
 func openMetadata(ctx context.Context, store storage.Store, dir string, opts OpenOptions) (p Params, ids []uint64, deleted *roaring.Bitmap, err error) {
-	r, err := openFile(ctx, store, path.Join(dir, "metadata.lance"), opts)
+	r, err := indexread.Open(ctx, store, path.Join(dir, "metadata.lance"), indexread.Small, opts.File)
 	if err != nil {
 		return p, nil, nil, err
 	}
@@ -132,7 +133,7 @@ func openMetadata(ctx context.Context, store storage.Store, dir string, opts Ope
 }
 
 func openTokens(ctx context.Context, store storage.Store, name string, params Params, opts OpenOptions) (set tokenSet, err error) {
-	r, err := openFile(ctx, store, name, opts)
+	r, err := indexread.Open(ctx, store, name, indexread.Small, opts.File)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func openTokens(ctx context.Context, store storage.Store, name string, params Pa
 }
 
 func openDocs(ctx context.Context, store storage.Store, name string, opts OpenOptions) (rowIDs []uint64, lengths []uint32, err error) {
-	r, err := openFile(ctx, store, name, opts)
+	r, err := indexread.Open(ctx, store, name, indexread.Small, opts.File)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,25 +185,6 @@ func openDocs(ctx context.Context, store storage.Store, name string, opts OpenOp
 		return err
 	})
 	return rowIDs, lengths, err
-}
-
-// openFile opens a file of an index. Unless told otherwise, a column of it may take memory in proportion to the file:
-// runs of equal values take next to nothing there, but not a thousandth.
-func openFile(ctx context.Context, store storage.Store, name string, opts OpenOptions) (*file.Reader, error) {
-	obj, err := store.Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	o := opts.File
-	if o.MaxColumnBytes <= 0 {
-		o.MaxColumnBytes = 16<<20 + 256*obj.Size()
-	}
-	r, err := file.Open(ctx, obj, o)
-	if err != nil {
-		_ = obj.Close()
-		return nil, err
-	}
-	return r, nil
 }
 
 func hasColumn(r *file.Reader, name string) bool {

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/hearthcache/hearth/lance/file"
+	"github.com/hearthcache/hearth/lance/internal/indexread"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -42,7 +43,7 @@ func Describe(ctx context.Context, s storage.Store, folder string, opts file.Opt
 	if err != nil {
 		return Info{}, err
 	}
-	r, err := file.OpenPath(ctx, s, indexName, opts)
+	r, err := indexread.Open(ctx, s, indexName, indexread.Small, opts)
 	if err != nil {
 		return Info{}, fmt.Errorf("vector: open %s: %w", indexName, err)
 	}
@@ -89,7 +90,7 @@ func Open(ctx context.Context, s storage.Store, folder string, opts file.Options
 		return nil, err
 	}
 	x := &Index{}
-	r, err := file.OpenPath(ctx, s, indexName, opts)
+	r, err := indexread.Open(ctx, s, indexName, indexread.Small, opts)
 	if err != nil {
 		return nil, fmt.Errorf("vector: open %s: %w", indexName, err)
 	}
@@ -98,7 +99,7 @@ func Open(ctx context.Context, s storage.Store, folder string, opts file.Options
 	if err != nil {
 		return nil, fmt.Errorf("vector %s: %w", r.Path(), err)
 	}
-	aux, err := file.OpenPath(ctx, s, storageName, opts)
+	aux, err := indexread.Open(ctx, s, storageName, indexread.Large, opts)
 	if err != nil {
 		return nil, fmt.Errorf("vector: open %s: %w", storageName, err)
 	}
