@@ -11,6 +11,9 @@ STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK=golang.org/x/vuln/cmd/govulncheck@v1.9.0
 RCLONE=github.com/rclone/rclone@v1.76.0
 VERSITYGW=github.com/versity/versitygw/cmd/versitygw@v1.8.0
+HELM=helm.sh/helm/v3/cmd/helm@v3.22.0
+KUBECTL_VALIDATE=sigs.k8s.io/kubectl-validate@v0.0.4
+PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
 NPM_PACKAGES=(@lancedb/lancedb@0.39.0 apache-arrow@18.1.0)
 APT_PACKAGES=(nginx s3cmd awscli python3-boto3)
 
