@@ -14,9 +14,11 @@ import (
 // bucket's CORS rules, which are the origin's to know and may change at any time: such a
 // request is forwarded, whatever is in the cache.
 func crossOrigin(header http.Header) bool {
-	_, ok := header["Origin"]
+	_, ok := header[originHeader]
 	return ok
 }
+
+const originHeader = "Origin"
 
 // isPreflight recognises the question that browsers ask before a request. They never sign
 // it, and S3 looks at no signature in it: a presigned URL carries that of the request to
@@ -32,7 +34,7 @@ func (h *Handler) preflight(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	if len(r.Header["Origin"]) == 0 {
+	if !crossOrigin(r.Header) {
 		h.fail(w, r, failure(http.StatusBadRequest, "BadRequest", "Insufficient information. Origin request header needed."))
 		return
 	}

@@ -184,7 +184,7 @@ func (h *Handler) answerForm(w http.ResponseWriter, r *http.Request, q *call, u 
 		return
 	}
 	body, err := xml.Marshal(struct {
-		XMLName                     xml.Name `xml:"PostResponse"`
+		XMLName                     xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ PostResponse"`
 		Location, Bucket, Key, ETag string
 	}{Location: location, Bucket: q.Bucket, Key: u.key, ETag: etag})
 	if err != nil { // nothing but strings

@@ -111,6 +111,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	h.metrics.begin()
 	defer func() { h.metrics.end(r.Method, cw.status, cw.bytes, time.Since(q.start)) }()
 
+	read := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if !read && headTooLong(r.Header) { // of reads it is the origin's to say, where it is asked
+		h.fail(cw, r, errHeadTooLong)
+		return
+	}
 	t, err := parseTarget(r, h.domains)
 	if err != nil {
 		code := "InvalidURI"
@@ -122,8 +127,6 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	q.target = t
 	switch {
-	case headTooLong(r.Header):
-		h.fail(cw, r, errHeadTooLong)
 	case isPreflight(r, q):
 		h.preflight(cw, r, q)
 	case isForm(r, q):

@@ -88,6 +88,9 @@ func plainHeaders(h http.Header) bool {
 		case strings.HasPrefix(name, "X-Minio-"), strings.HasPrefix(name, "X-Rgw-"), strings.HasPrefix(name, "X-Goog-"):
 			return false // other stores' own
 		case !strings.HasPrefix(name, "X-Amz-"):
+			if name == "If-Range" || name == originHeader {
+				return false
+			}
 			continue
 		}
 		switch name {
@@ -96,8 +99,7 @@ func plainHeaders(h http.Header) bool {
 			return false
 		}
 	}
-	_, ifRange := h["If-Range"]
-	return !ifRange && !crossOrigin(h)
+	return true
 }
 
 // answer writes what the object service found.

@@ -60,7 +60,7 @@ var dropped = map[string]bool{
 	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Via": true, "Age": true,
 	"Alt-Svc": true, "X-Amz-Request-Id": true, "X-Amz-Id-2": true, "X-Amz-Delete-Marker": true,
 	"Access-Control-Allow-Origin": true, "Access-Control-Allow-Methods": true, "Access-Control-Expose-Headers": true,
-	"Access-Control-Allow-Headers": true, "Access-Control-Allow-Credentials": true, "Access-Control-Max-Age": true, "Vary": true,
+	"Access-Control-Allow-Headers": true, "Access-Control-Allow-Credentials": true, "Access-Control-Max-Age": true,
 	"X-Amz-Mp-Parts-Count": true, "Strict-Transport-Security": true,
 	"Set-Cookie": true, "Server-Timing": true, "X-Cache": true, "X-Amz-Cf-Id": true, "X-Amz-Cf-Pop": true, "Cf-Ray": true,
 }
