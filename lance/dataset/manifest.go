@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/pb"
@@ -35,6 +36,8 @@ type Manifest struct {
 	*pb.Manifest
 	// Indexes are the entries of the index section.
 	Indexes []pb.IndexMetadata
+	// namedV1 says that versions of the table are named in the first scheme.
+	namedV1 bool
 }
 
 // StableRowIDs says whether rows have ids apart from their addresses; indexes then hold those.
@@ -159,5 +162,6 @@ func checkVersion(ctx context.Context, obj storage.Object, version uint64) (*Man
 	if m.Version != version {
 		return nil, fmt.Errorf("lance manifest %s: %w", obj.Path(), fault.Corruptf("holds version %d", m.Version))
 	}
+	m.namedV1 = path.Base(obj.Path()) == path.Base(versionPathV1(version))
 	return m, nil
 }

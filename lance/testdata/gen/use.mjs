@@ -1,0 +1,72 @@
+// Has LanceDB use tables that something else wrote, and records what it sees.
+//
+//   HEARTH_LANCEDB_NODE_MODULES=.../node_modules node use.mjs SPEC.json
+//
+// SPEC is a list of {name, dir, steps}. A step is {op, ...}: scan, filter, take, add, update, delete, merge, optimize, index, fts,
+// vector. Steps with `out` write what was read as an Arrow IPC stream; results go to `${dir}/${name}.json`, one for each step,
+// {error} for one that failed.
+import { createRequire } from "node:module";
+import fs from "node:fs";
+import path from "node:path";
+
+const require = createRequire(path.join(process.env.HEARTH_LANCEDB_NODE_MODULES, "package.json"));
+const lancedb = require("@lancedb/lancedb");
+const arrow = require("apache-arrow");
+
+const write = (file, table) => fs.writeFileSync(file, arrow.tableToIPC(table, "stream"));
+const read = (file) => arrow.tableFromIPC(fs.readFileSync(file));
+
+const ops = {
+  count: async (t, s) => ({ rows: await t.countRows(s.where) }),
+  scan: async (t, s) => {
+    let q = t.query().withRowId();
+    if (s.where) q = q.where(s.where);
+    if (s.select) q = q.select(s.select);
+    const all = await q.toArrow();
+    write(s.out, all);
+    return { rows: all.numRows };
+  },
+  take: async (t, s) => {
+    const got = await t.takeOffsets(s.offsets).toArrow();
+    write(s.out, got);
+    return { rows: got.numRows };
+  },
+  add: async (t, s) => t.add(read(s.in)),
+  update: async (t, s) => t.update({ where: s.where, valuesSql: s.values }),
+  delete: async (t, s) => t.delete(s.where),
+  merge: async (t, s) => t.mergeInsert(s.on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(read(s.in)),
+  optimize: async (t) => t.optimize(),
+  index: async (t, s) => {
+    const config = { btree: () => lancedb.Index.btree(), fts: () => lancedb.Index.fts(), ivf: () => lancedb.Index.ivfFlat({ numPartitions: 2 }) }[s.type]();
+    await t.createIndex(s.column, { config });
+    return { indexes: (await t.listIndices()).map((i) => i.name) };
+  },
+  fts: async (t, s) => {
+    const got = await t.query().fullTextSearch(s.text, { columns: [s.column] }).limit(s.limit).toArrow();
+    write(s.out, got);
+    return { rows: got.numRows };
+  },
+  vector: async (t, s) => {
+    const got = await t.query().nearestTo(s.vector).column(s.column).limit(s.limit).toArrow();
+    write(s.out, got);
+    return { rows: got.numRows };
+  },
+  indices: async (t) => ({ indexes: (await t.listIndices()).map((i) => i.name) }),
+  lsm: async (t) => ({ spec: await t.getLsmWriteSpec() }),
+};
+
+for (const spec of JSON.parse(fs.readFileSync(process.argv[2], "utf8"))) {
+  const results = [];
+  const db = await lancedb.connect(spec.dir, { readConsistencyInterval: 0 });
+  let t;
+  for (const step of spec.steps) {
+    try {
+      t ??= await db.openTable(spec.name);
+      results.push((await ops[step.op](t, step)) ?? {});
+    } catch (e) {
+      results.push({ error: String(e.message ?? e) });
+    }
+  }
+  t?.close();
+  fs.writeFileSync(path.join(spec.dir, `${spec.name}.json`), JSON.stringify(results, (_, v) => (typeof v === "bigint" ? Number(v) : v)));
+}
