@@ -202,3 +202,13 @@ func (s *Snapshot) field(name string) (*schema.Field, error) {
 	}
 	return fields[0], nil
 }
+
+// Project is the schema of an answer with some columns, in the order asked; none means all. It fails with ErrQuery for a
+// name that is no column, or twice.
+func (s *Snapshot) Project(columns []string) (*arrow.Schema, error) {
+	_, as, err := s.project(columns)
+	if err != nil {
+		return nil, fmt.Errorf("lsm: table %q: %w", s.table.path, err)
+	}
+	return as, nil
+}

@@ -90,7 +90,7 @@ var directions = []direction{
 	},
 	{
 		from:   []string{"internal/..."},
-		except: []string{"internal/lint", "internal/admin"},
+		except: []string{"internal/lint", "internal/admin", "internal/engine"},
 		not:    []string{"./proxy/...", "./pagecache/...", "./warm/...", "./indexcache/...", "./lsm/...", "./cmd/..."},
 		why:    "internal packages are beneath the others; move the code up, or declare an interface",
 	},
@@ -99,6 +99,12 @@ var directions = []direction{
 		except: []string{"cmd/...", "internal/admin"},
 		not:    []string{"./internal/admin"},
 		why:    "the admin API stands above everything but cmd; call what it calls",
+	},
+	{
+		from:   []string{"..."},
+		except: []string{"cmd/...", "internal/admin"},
+		not:    []string{"./internal/engine"},
+		why:    "the service around the engine stands above everything but the admin API and cmd; lsm is the engine",
 	},
 	{
 		from:   []string{"..."},

@@ -11,11 +11,14 @@ import (
 type Counts struct {
 	// Hits came from the cache alone. Misses had to be fetched, in part at least; Revalidated were confirmed with the
 	// origin, Passed come from it always.
-	Hits, Misses, Revalidated, Passed int64
+	Hits        int64 `json:"hits"`
+	Misses      int64 `json:"misses"`
+	Revalidated int64 `json:"revalidated"`
+	Passed      int64 `json:"passed"`
 	// Lists is how often a folder was listed, from an inventory or by the origin.
-	Lists int64
+	Lists int64 `json:"lists"`
 	// Bytes is what reads by range returned.
-	Bytes int64
+	Bytes int64 `json:"bytes"`
 }
 
 // Origin is the number of answers that the origin had a part in, listings aside.
