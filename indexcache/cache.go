@@ -37,6 +37,9 @@ type Options struct {
 	// MaxBytes is how much is kept beside what is in use. Default DefaultBytes; negative keeps nothing that is not in
 	// use. Raising it costs that much of the Go heap.
 	MaxBytes int64
+	// Keep says whether what was decoded of a folder, a bucket, a slash and a key, may be kept, because what lies in it
+	// cannot change without an eviction. It is asked once for each load, not for each hit. Default: everything may.
+	Keep func(folder string) bool
 	// Logger hears of evictions. Default none.
 	Logger *slog.Logger
 	// Registerer gets the metrics; nil for none.
@@ -64,7 +67,7 @@ type Cache struct {
 // New returns an empty cache. Close it after those who use it.
 func New(o Options) (*Cache, error) {
 	o = o.withDefaults()
-	c := &Cache{objects: decoded.New(o.MaxBytes), log: o.Logger}
+	c := &Cache{objects: decoded.New(decoded.Options{MaxBytes: o.MaxBytes, Keep: o.Keep}), log: o.Logger}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{c.objects}); err != nil {
 			return nil, errors.Join(err, c.Close())

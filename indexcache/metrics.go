@@ -38,7 +38,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	requests("miss", float64(s.Misses))
 	requests("joined", float64(s.Joined))
 	loads := vec(prometheus.CounterValue, "loads_total",
-		"Loads of decoded objects that ended: kept, overtaken by an eviction, failed, or cancelled as nobody waited.", "outcome")
+		"Loads of decoded objects that ended: kept, overtaken by an eviction or not to be kept, failed, or cancelled as nobody waited.", "outcome")
 	loads("kept", float64(s.Loaded-s.Overtaken))
 	loads("overtaken", float64(s.Overtaken))
 	loads("failed", float64(s.Failed-s.Cancelled))

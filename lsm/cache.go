@@ -45,7 +45,7 @@ type Cache struct{ objects *decoded.Cache }
 var _ DatasetCache = (*Cache)(nil)
 
 // NewCache returns an empty cache of at most maxBytes, beside what is in use.
-func NewCache(maxBytes int64) *Cache { return &Cache{decoded.New(maxBytes)} }
+func NewCache(maxBytes int64) *Cache { return &Cache{decoded.New(decoded.Options{MaxBytes: maxBytes})} }
 
 // Get implements DatasetCache. After Close it is ErrClosed.
 func (c *Cache) Get(ctx context.Context, key Key, load func(context.Context) (Decoded, error)) (Decoded, func(), error) {

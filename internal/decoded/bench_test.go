@@ -7,7 +7,7 @@ import (
 )
 
 func BenchmarkHit(b *testing.B) {
-	c := New(1 << 30)
+	c := New(Options{MaxBytes: 1 << 30})
 	defer c.Close()
 	keys := make([]Key, 1000)
 	for i := range keys {

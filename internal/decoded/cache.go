@@ -30,9 +30,20 @@ type Object = interface {
 // those that came lately, or none of them would live long enough to be used again.
 const protectedShare = 80
 
+// Options of a Cache.
+type Options struct {
+	// MaxBytes is how much is kept, beside what is in use.
+	MaxBytes int64
+	// Keep, if given, is asked of the folder of an object that was loaded: false lends it to those who wait and keeps it
+	// no longer. It is asked before the object can be found, so an eviction that follows a change of what Keep says finds
+	// whatever was kept for the old answer.
+	Keep func(path string) bool
+}
+
 // Cache keeps objects of a number of bytes. It is safe for concurrent use.
 type Cache struct {
 	maxBytes int64
+	keep     func(path string) bool
 	loads    sync.WaitGroup
 
 	mu                   sync.Mutex
@@ -65,9 +76,12 @@ type entry struct {
 	prev, next *entry
 }
 
-// New returns an empty cache of at most maxBytes, beside what is in use.
-func New(maxBytes int64) *Cache {
-	return &Cache{maxBytes: maxBytes, entries: map[Key]*entry{}, folders: map[string][]*entry{}, running: map[*entry]struct{}{}}
+// New returns an empty cache.
+func New(o Options) *Cache {
+	return &Cache{
+		maxBytes: o.MaxBytes, keep: o.Keep,
+		entries: map[Key]*entry{}, folders: map[string][]*entry{}, running: map[*entry]struct{}{},
+	}
 }
 
 // MaxBytes is the limit that New was given.
@@ -143,6 +157,7 @@ func (c *Cache) load(ctx context.Context, e *entry, load func(context.Context) (
 }
 
 func (c *Cache) finish(e *entry, obj Object, err error, took time.Duration) {
+	keep := err != nil || c.keep == nil || c.keep(e.key.Path)
 	c.mu.Lock()
 	e.loaded = true
 	delete(c.running, e)
@@ -159,9 +174,11 @@ func (c *Cache) finish(e *entry, obj Object, err error, took time.Duration) {
 	} else {
 		e.obj = obj
 		c.counts.Loaded++
-		if c.weighLocked(e); e.dropped {
+		if e.dropped || !keep {
 			c.counts.Overtaken++
+			c.dropLocked(e)
 		}
+		c.weighLocked(e)
 	}
 	unused := c.settleLocked(e)
 	c.mu.Unlock()

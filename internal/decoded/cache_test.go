@@ -70,7 +70,7 @@ func kept(c *Cache, paths ...string) (out []string) {
 }
 
 func TestTheLeastRecentlyUsedLeavesFirst(t *testing.T) {
-	c := New(100)
+	c := New(Options{MaxBytes: 100})
 	defer c.Close()
 	items := map[string]*item{}
 	for _, p := range []string{"a", "b", "c"} {
@@ -86,7 +86,7 @@ func TestTheLeastRecentlyUsedLeavesFirst(t *testing.T) {
 }
 
 func TestOnePassOverManyObjectsDoesNotFlushThoseInSteadyUse(t *testing.T) {
-	c := New(100)
+	c := New(Options{MaxBytes: 100})
 	defer c.Close()
 	for range 2 {
 		use(t, c, "hot", newItem(t, "hot", 40))
@@ -111,7 +111,7 @@ func TestWhatIsInUseStaysAndIsClosedWhenItIsReleased(t *testing.T) {
 		"closed":  func(c *Cache) { _ = c.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := New(10)
+			c := New(Options{MaxBytes: 10})
 			defer c.Close()
 			a := newItem(t, "a", 8)
 			_, first, err := c.Get(t.Context(), Key{"a", "x"}, gives(a))
@@ -141,7 +141,7 @@ func TestWhatIsInUseStaysAndIsClosedWhenItIsReleased(t *testing.T) {
 }
 
 func TestAnObjectLargerThanTheLimitIsLentAndNotKept(t *testing.T) {
-	c := New(100)
+	c := New(Options{MaxBytes: 100})
 	defer c.Close()
 	use(t, c, "small", newItem(t, "small", 60))
 	big := newItem(t, "big", 101)
@@ -156,7 +156,7 @@ func TestAnObjectLargerThanTheLimitIsLentAndNotKept(t *testing.T) {
 }
 
 func TestObjectsThatGrowAreWeighedAgain(t *testing.T) {
-	c := New(100)
+	c := New(Options{MaxBytes: 100})
 	defer c.Close()
 	use(t, c, "b", newItem(t, "b", 30))
 	a := newItem(t, "a", 30)
@@ -180,7 +180,7 @@ func TestFailuresAreNotRememberedAndFaultsOfALoadReachItsCallers(t *testing.T) {
 		"nothing":  func(context.Context) (Object, error) { return nil, nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := New(100)
+			c := New(Options{MaxBytes: 100})
 			defer c.Close()
 			_, _, err := c.Get(t.Context(), Key{"a", "x"}, load)
 			if err == nil || name == "an error" && !errors.Is(err, broken) {
@@ -217,7 +217,7 @@ func loading(ctx context.Context, c *Cache, obj Object, end <-chan struct{}) (do
 
 func TestALoadGoesOnWhileAnybodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := New(100)
+		c := New(Options{MaxBytes: 100})
 		defer c.Close()
 		end := make(chan struct{})
 		impatient, leave := context.WithCancel(t.Context())
@@ -239,7 +239,7 @@ func TestALoadGoesOnWhileAnybodyWaits(t *testing.T) {
 
 func TestALoadEndsWhenTheLastOneLeavesAndTheNextCallerBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := New(100)
+		c := New(Options{MaxBytes: 100})
 		defer c.Close()
 		ctx, leave := context.WithCancel(t.Context())
 		first := loading(ctx, c, nil, nil)
@@ -263,7 +263,7 @@ func TestALoadThatAnEvictionOvertookDoesNotBringTheObjectBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := New(100)
+				c := New(Options{MaxBytes: 100})
 				defer c.Close()
 				end := make(chan struct{})
 				old := newItem(t, "old", 1)
@@ -288,9 +288,25 @@ func TestALoadThatAnEvictionOvertookDoesNotBringTheObjectBack(t *testing.T) {
 	}
 }
 
+func TestWhatMayNotBeKeptIsLentAndClosed(t *testing.T) {
+	immutable := false
+	c := New(Options{MaxBytes: 100, Keep: func(path string) bool { return immutable && path == "a" }})
+	defer c.Close()
+	a := newItem(t, "a", 1)
+	use(t, c, "a", a)
+	if s := c.Stats(); !a.closed() || s.Objects != 0 || s.Overtaken != 1 {
+		t.Errorf("%+v", s)
+	}
+	immutable = true
+	use(t, c, "a", newItem(t, "a", 1))
+	if s := c.Stats(); s.Objects != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestCloseEndsLoadsAndSaysSoToThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := New(100)
+		c := New(Options{MaxBytes: 100})
 		done := loading(t.Context(), c, nil, nil)
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -308,7 +324,7 @@ func TestCloseEndsLoadsAndSaysSoToThoseWhoWait(t *testing.T) {
 }
 
 func TestACallerWhoseContextHasEndedLoadsNothing(t *testing.T) {
-	c := New(100)
+	c := New(Options{MaxBytes: 100})
 	defer c.Close()
 	left, leave := context.WithCancel(t.Context())
 	leave()
@@ -318,7 +334,7 @@ func TestACallerWhoseContextHasEndedLoadsNothing(t *testing.T) {
 }
 
 func TestAHitAllocatesOnceAtMost(t *testing.T) {
-	c := New(100)
+	c := New(Options{MaxBytes: 100})
 	defer c.Close()
 	use(t, c, "a", newItem(t, "a", 1))
 	ctx, load := t.Context(), gives(nil)
@@ -331,7 +347,7 @@ func TestAHitAllocatesOnceAtMost(t *testing.T) {
 }
 
 func TestManyCallersShareLoads(t *testing.T) {
-	c := New(64)
+	c := New(Options{MaxBytes: 64})
 	var loads atomic.Int64
 	var wg sync.WaitGroup
 	for g := range 8 {

@@ -30,6 +30,8 @@
 //	INVARIANT: what was being loaded when an eviction covered it is not kept, and nobody who asks after the eviction gets
 //	it. So whoever makes the bytes beneath change does that first and evicts afterwards.
 //
+// [Options.Keep] says what may not be kept at all, as it could change without anybody telling.
+//
 // Errors of a load go to those who wait for it and are not remembered. A load that panics or ends its goroutine is an
 // error too. [ErrClosed] says that the cache was closed.
 //

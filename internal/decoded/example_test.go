@@ -13,7 +13,7 @@ func (number) SizeBytes() int64 { return 8 }
 func (n number) Close() error   { fmt.Println("closed", int(n)); return nil }
 
 func Example() {
-	c := decoded.New(1 << 10)
+	c := decoded.New(decoded.Options{MaxBytes: 1 << 10})
 	obj, release, err := c.Get(context.Background(), decoded.Key{Path: "a/b", Role: "answer"},
 		func(context.Context) (decoded.Object, error) { return number(42), nil })
 	if err != nil {

@@ -79,7 +79,7 @@ type model struct {
 
 func newModel(t *testing.T, seed uint64) *model {
 	return &model{
-		t: t, r: rand.New(rand.NewPCG(seed, 1)), c: New(modelLimit),
+		t: t, r: rand.New(rand.NewPCG(seed, 1)), c: New(Options{MaxBytes: modelLimit}),
 		loading: map[Key]*modelLoad{}, last: map[Key]*item{},
 	}
 }

@@ -8,30 +8,36 @@ import (
 // Counts are sums since the cache was made. Misses = Loaded + Failed + what is being loaded.
 type Counts struct {
 	// Hits found the object there, Misses began its load, Joined waited for the load of another caller.
-	Hits, Misses, Joined uint64
+	Hits   uint64 `json:"hits"`
+	Misses uint64 `json:"misses"`
+	Joined uint64 `json:"joined"`
 	// Loaded and Failed are loads that ended. Of those that failed, Cancelled had nobody left who waited; of those that
-	// succeeded, Overtaken were not wanted any more: evicted, or left by everybody.
-	Loaded, Failed, Cancelled, Overtaken uint64
+	// succeeded, Overtaken were not kept: evicted meanwhile, left by everybody, or not to be kept.
+	Loaded    uint64 `json:"loaded"`
+	Failed    uint64 `json:"failed"`
+	Cancelled uint64 `json:"cancelled"`
+	Overtaken uint64 `json:"overtaken"`
 	// Evicted left for want of room; Invalidated were dropped because somebody asked for it.
-	Evicted, Invalidated uint64
+	Evicted     uint64 `json:"evicted"`
+	Invalidated uint64 `json:"invalidated"`
 	// LoadTime is the time that loads took together.
-	LoadTime time.Duration
+	LoadTime time.Duration `json:"-"`
 }
 
 // Usage is what is kept.
 type Usage struct {
-	Objects int
-	Bytes   int64
+	Objects int   `json:"objects"`
+	Bytes   int64 `json:"bytes"`
 }
 
 // Stats are the numbers of a cache.
 type Stats struct {
 	Usage
 	// InUseBytes are those of Bytes that somebody uses, which cannot be evicted. What was evicted in use is in neither.
-	InUseBytes int64
+	InUseBytes int64 `json:"in_use_bytes"`
 	// Loading are loads under way.
-	Loading  int
-	MaxBytes int64
+	Loading  int   `json:"loading"`
+	MaxBytes int64 `json:"max_bytes"`
 	Counts
 }
 

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/lance/memwal"
 )
 
@@ -26,6 +27,7 @@ func (s *Service) Observe(bucket, key string, contents []byte) int {
 	}
 	fresh := s.generations.Observe(bucket, key, manifest)
 	for _, g := range fresh {
+		s.tellDropped(epoch.Scope{Bucket: g.Bucket, Key: g.Prefix, Prefix: true})
 		s.log.Info("generation published", "bucket", g.Bucket, "prefix", g.Prefix, "generation", g.Number)
 	}
 	return len(fresh)

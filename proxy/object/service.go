@@ -81,6 +81,10 @@ type Options struct {
 	// MaxGenerations bounds the published generations that are remembered; zero means
 	// publication.DefaultMaxGenerations.
 	MaxGenerations int
+	// Forwards is how many requests that are sent on as they are may be under way at the
+	// origin: so many reads, and so many writes. Zero means as many as the pages' scheduler
+	// has slots. Eight times as many may wait; those beyond them fail with ErrBusy.
+	Forwards int
 	// Logger; nil discards.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil keeps them unregistered.
@@ -97,11 +101,14 @@ type Service struct {
 	runBytes    int64
 	facts       *facts.Store
 	scheduler   *pagecache.Scheduler
+	reads       *pool // forwarded
+	writes      *pool
 	epochs      *epoch.Log
 	generations *publication.Registry
 	rules       atomic.Pointer[class.Table]
 	bypass      atomic.Bool
 	opened      atomic.Pointer[func(bucket, key string, g *publication.Generation)]
+	dropping    atomic.Pointer[DropFunc]
 	log         *slog.Logger
 	metrics     *metrics
 	now         func() time.Time
@@ -139,6 +146,9 @@ func New(o Origin, opts Options) (*Service, error) {
 	if opts.Pages.Logger == nil {
 		opts.Pages.Logger = opts.Logger
 	}
+	if opts.Forwards <= 0 {
+		opts.Forwards = opts.Pages.Scheduler.Concurrency()
+	}
 	pages, err := pagecache.New(source{o}, opts.Pages)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -146,6 +156,7 @@ func New(o Origin, opts Options) (*Service, error) {
 	s := &Service{
 		origin: o, pages: pages, facts: store, scheduler: opts.Pages.Scheduler, epochs: epochs,
 		pageBytes: int64(pages.PageBytes()), runBytes: pages.RunBytes(),
+		reads: newPool(opts.Forwards), writes: newPool(opts.Forwards),
 		generations: publication.NewRegistry(opts.MaxGenerations),
 		log:         opts.Logger, now: opts.now,
 	}

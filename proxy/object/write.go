@@ -33,15 +33,21 @@ type Effect struct {
 // new state, and no fill that began earlier can bring the old one back. An answer that
 // may begin before the write is done (one without a length) invalidates with each piece.
 //
+// It waits for one of the slots that there are for requests of its kind, which is given
+// back when the body is closed; with too many waiting it fails with [ErrBusy].
+//
 // If the outcome stays unknown, because no answer came or nobody waited for its end, the
 // write may still land at any time: the keys are revalidated from then on.
 func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect) (*http.Response, error) {
+	if err := s.poolOf(r.Method).enter(ctx); err != nil {
+		return nil, err
+	}
 	if effect.Bucket == "" {
-		return s.origin.Do(ctx, r)
+		return s.do(ctx, r)
 	}
 	rewritten := s.rewritten(effect)
 	s.invalidateEffect(effect)
-	response, err := s.origin.Do(ctx, r)
+	response, err := s.do(ctx, r)
 	if err != nil {
 		if !errors.Is(err, origin.ErrInvalid) && !errors.Is(err, origin.ErrBucketNotAllowed) { // else nothing was sent
 			s.uncertain(effect)
@@ -137,15 +143,46 @@ type Dropped struct {
 	Pages       int64 `json:"pages"`       // resident
 	Bytes       int64 `json:"bytes"`       // resident
 	Generations int   `json:"generations"` // forgotten
+
+	// Decoded are objects above the bytes that went with them; see [Service.OnDrop].
+	Decoded      int   `json:"decoded"`
+	DecodedBytes int64 `json:"decoded_bytes"`
 }
 
-// drop removes what scope covers from pages and facts; what is on its way from the
-// origin loses.
+// A DropFunc drops what was derived from the objects that scope covers, and returns how
+// much that was.
+type DropFunc func(scope epoch.Scope) (objects int, bytes int64)
+
+// OnDrop has f called whenever objects stop being what they were: they are written or
+// invalidated, or were seen to have changed, or their generation has just been found to
+// be published, before which they were provisional. Their pages and facts have gone then,
+// and a generation that was written to is violated already. f must be quick and must not
+// block: it is on the way of writes. It replaces the function given before; nil takes it
+// away.
+func (s *Service) OnDrop(f DropFunc) {
+	if f == nil {
+		s.dropping.Store(nil)
+		return
+	}
+	s.dropping.Store(&f)
+}
+
+// tellDropped calls what OnDrop was given.
+func (s *Service) tellDropped(scope epoch.Scope) (objects int, bytes int64) {
+	if f := s.dropping.Load(); f != nil {
+		return (*f)(scope)
+	}
+	return 0, 0
+}
+
+// drop removes what scope covers from pages and facts, and then what was derived from
+// them; what is on its way from the origin loses.
 func (s *Service) drop(scope epoch.Scope) Dropped {
 	s.epochs.Add(scope)
 	d := Dropped{Facts: s.facts.Delete(scope)}
 	evicted := s.pages.Invalidate(scope)
 	d.Objects, d.Pages, d.Bytes = evicted.Objects, evicted.Pages, evicted.Bytes
+	d.Decoded, d.DecodedBytes = s.tellDropped(scope)
 	return d
 }
 
