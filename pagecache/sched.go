@@ -78,6 +78,9 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 	return s
 }
 
+// Concurrency returns how many requests may be under way.
+func (s *Scheduler) Concurrency() int { return s.total }
+
 // Acquire waits for a slot or for ctx. The caller releases it.
 func (s *Scheduler) Acquire(ctx context.Context, p Priority) (*Slot, error) {
 	return s.wait(ctx, s.enqueue(p))

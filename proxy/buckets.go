@@ -32,7 +32,7 @@ func (h *Handler) listBuckets(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	defer closeBody(response.Body)
 	if response.StatusCode == http.StatusOK && (h.scopes != nil || h.allowed != nil) {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxBucketList+1))
 		if err == nil && len(body) > maxBucketList {

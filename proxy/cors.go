@@ -49,7 +49,7 @@ func (h *Handler) preflight(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	defer closeBody(response.Body)
 	h.relay(w, r, q, response)
 }
 
@@ -64,7 +64,7 @@ func (h *Handler) corsHeader(ctx context.Context, page, method, bucket, key stri
 	if err != nil {
 		return nil // the page is not told: what was asked for is done all the same
 	}
-	defer func() { _ = response.Body.Close() }() // the headers say it all
+	defer closeBody(response.Body) // the headers say it all
 	header := make(http.Header)
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
 		return header

@@ -61,6 +61,8 @@ func classify(err error) *Failure {
 		return failure(http.StatusBadRequest, "InvalidRequest", err.Error())
 	case errors.Is(err, object.ErrChanged), errors.Is(err, origin.ErrChanged):
 		return failure(http.StatusServiceUnavailable, "ServiceUnavailable", "The object was replaced repeatedly while it was read.")
+	case errors.Is(err, object.ErrBusy):
+		return failure(http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
 	case errors.Is(err, origin.ErrThrottled):
 		return failure(http.StatusServiceUnavailable, "SlowDown", "The origin asks to reduce the request rate.")
 	case errors.Is(err, origin.ErrCorrupt):

@@ -49,7 +49,7 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	defer closeBody(response.Body)
 	if pages := r.Header["Origin"]; len(pages) > 0 {
 		for name, values := range h.corsHeader(r.Context(), pages[0], http.MethodPost, q.Bucket, u.key) {
 			response.Header[name] = values

@@ -239,7 +239,7 @@ func (h *Handler) forwardRead(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	defer closeBody(response.Body)
 	if r.Method == http.MethodGet && response.StatusCode == http.StatusOK && response.ContentLength >= 0 &&
 		response.ContentLength <= object.MaxManifestBytes && q.Query.Only("x-id") && object.IsShardManifest(q.Key) {
 		contents, err := io.ReadAll(response.Body)
@@ -252,6 +252,10 @@ func (h *Handler) forwardRead(w http.ResponseWriter, r *http.Request, q *call) {
 	}
 	h.relay(w, r, q, response)
 }
+
+// closeBody closes a body that was read to its end, or is given up; what it has to say
+// then does not matter. It is for defer: the answer may get another body meanwhile.
+func closeBody(body io.Closer) { _ = body.Close() }
 
 var errOriginBody = errors.New("proxy: the origin's body ended early")
 

@@ -55,7 +55,7 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
-	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	defer closeBody(response.Body)
 	localizeCompletion(r, q, response)
 	h.relay(w, r, q, response)
 }
@@ -239,7 +239,7 @@ func (h *Handler) deleteObjects(w http.ResponseWriter, r *http.Request, q *call)
 		h.failWith(w, r, err)
 		return
 	}
-	defer func() { _ = response.Body.Close() }() // read to its end, or given up
+	defer closeBody(response.Body)
 	h.relay(w, r, q, response)
 }
 

@@ -51,6 +51,23 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 	if r == nil {
 		return m
 	}
+	for kind, p := range map[string]*pool{"read": s.reads, "write": s.writes} {
+		labels := prometheus.Labels{"kind": kind}
+		r.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Namespace: "hearth", Subsystem: "object", Name: "forwards_under_way", ConstLabels: labels,
+				Help: "Requests sent on as they are, until their answer has been passed on, by kind.",
+			}, func() float64 { return float64(len(p.slots)) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Namespace: "hearth", Subsystem: "object", Name: "forwards_waiting", ConstLabels: labels,
+				Help: "Requests to be sent on that wait for a slot, by kind.",
+			}, func() float64 { return float64(p.waiting.Load()) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Namespace: "hearth", Subsystem: "object", Name: "forwards_refused_total", ConstLabels: labels,
+				Help: "Requests refused because too many waited, by kind.",
+			}, func() float64 { return float64(p.refused.Load()) }),
+		)
+	}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "hearth", Subsystem: "object", Name: name, Help: help}, value)
 	}
