@@ -1,4 +1,4 @@
-// Package btree reads Lance's BTree indexes: those on columns of a table, and the
+// Package btree reads and writes Lance's BTree indexes: those on columns of a table, and the
 // _pk_index that every flushed generation carries. It also holds Set, the membership
 // object that says whether a primary key occurs in a generation.
 //
@@ -19,15 +19,20 @@
 // row ids in an index of a table. The _pk_index keeps a line for every physical row,
 // superseded duplicates and tombstones included; who looks up must apply deletions.
 //
+// A Builder collects values and ids and writes an index of them, as LanceDB would: BuildOptions
+// make that of a table, KeyOptions a _pk_index. Rows of one value come in the order of
+// their ids.
+//
 // Ownership: an Index owns the files that it opened, and keeps recently used pages
 // within Options.CacheBytes; Close gives both back. An Index and a Set may be used by
-// many goroutines at once; a SetBuilder belongs to one.
+// many goroutines at once; a SetBuilder and a Builder belong to one. A Builder retains the
+// arrays it was given until Release.
 //
 // Errors: ErrCorrupt for an index that contradicts itself, ErrUnsupported for value
 // types and layouts not read here, ErrType for a lookup with a value of another type
 // than the index's. Errors of files and storage come through wrapped.
 //
-// The package writes nothing, and does not know which rows are live. Composite primary
+// The package does not know which rows are live. Composite primary
 // keys are encoded as LanceDB 0.39 encodes them, compared byte for byte with indexes of
 // its making over every type of key that it takes.
 package btree
