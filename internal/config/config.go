@@ -65,10 +65,12 @@ type Config struct {
 	// the host name. auto means true for a URL and false for aws.
 	OriginPathStyle Toggle `name:"origin-path-style" default:"auto" group:"Origin" help:"bucket in the path of origin requests: auto, true or false"`
 	// OriginConcurrency is the largest number of fills and prefetches in flight at
-	// the origin at once; a quarter of it is kept for what clients wait for.
-	// Requests that are forwarded as they are do not count. Raising it costs a
-	// connection for each, and lets a warm take more of the origin's bandwidth.
-	OriginConcurrency int `name:"origin-concurrency" default:"128" group:"Origin" help:"largest number of cache fills in flight at the origin"`
+	// the origin at once; a quarter of it is kept for what clients wait for. For
+	// reads that are forwarded as they are there are as many besides, and for
+	// writes; eight times as many may wait for these, and more are answered 503
+	// SlowDown. Raising it costs a connection for each, and lets a warm take more
+	// of the origin's bandwidth.
+	OriginConcurrency int `name:"origin-concurrency" default:"128" group:"Origin" help:"largest number of cache fills in flight at the origin, of reads and of writes that are forwarded"`
 	// OriginTimeout is how long the origin may take until the first byte of an
 	// answer to a GET, HEAD or LIST. Raising it makes a dead origin noticed later.
 	OriginTimeout time.Duration `name:"origin-timeout" default:"30s" group:"Origin" help:"longest wait for the origin's answer"`
