@@ -22,6 +22,9 @@ const (
 // shards reads the newest manifest of every shard of the table at the root of a store, in the order of their ids.
 func shards(ctx context.Context, s storage.Store, parallel int) ([]*memwal.ShardManifest, error) {
 	entries, err := s.List(ctx, memwal.Dir)
+	if errors.Is(err, storage.ErrNotFound) { // not even what the table would lie in
+		err = fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list shards: %w", err)
 	}

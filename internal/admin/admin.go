@@ -57,6 +57,8 @@ type Options struct {
 	Allowed func(bucket string) bool
 	// Peers are asked by warms with fanout; nil if there are none.
 	Peers *Peers
+	// Engine answers queries on tables; nil leaves their paths out.
+	Engine Engine
 	// Config returns the resolved settings for /config, without secrets; nil leaves the
 	// path out.
 	Config func() any
@@ -136,6 +138,10 @@ func (a *api) routes() http.Handler {
 	m.Get("/explain", a.handle(a.explain))
 	m.Get("/generations", a.handle(a.generations))
 	m.Get("/stats", a.handle(a.stats))
+	if a.Engine != nil {
+		m.Get(tablesPath+"*", a.handle(a.tables))
+		m.Post(tablesPath+"*", a.handle(a.tables))
+	}
 	if a.Config != nil {
 		m.Get("/config", a.handle(a.config))
 	}

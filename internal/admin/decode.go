@@ -96,32 +96,21 @@ func decodeObject(body []byte, into fields) error {
 	return nil
 }
 
-func intoString(to *string) func(json.RawMessage) error {
+// into takes a value of the type of to.
+func into[T any](to *T, otherwise string) func(json.RawMessage) error {
 	return func(v json.RawMessage) error {
 		if json.Unmarshal(v, to) != nil {
-			return errors.New("not a string")
+			return errors.New(otherwise)
 		}
 		return nil
 	}
 }
 
-func intoStrings(to *[]string) func(json.RawMessage) error {
-	return func(v json.RawMessage) error {
-		if json.Unmarshal(v, to) != nil {
-			return errors.New("not a list of strings")
-		}
-		return nil
-	}
-}
+func intoString(to *string) func(json.RawMessage) error { return into(to, "not a string") }
 
-func intoBool(to **bool) func(json.RawMessage) error {
-	return func(v json.RawMessage) error {
-		if json.Unmarshal(v, to) != nil {
-			return errors.New("not true or false")
-		}
-		return nil
-	}
-}
+func intoStrings(to *[]string) func(json.RawMessage) error { return into(to, "not a list of strings") }
+
+func intoBool(to **bool) func(json.RawMessage) error { return into(to, "not true or false") }
 
 func intoBytes(to *int64) func(json.RawMessage) error {
 	return func(v json.RawMessage) error {
@@ -171,11 +160,20 @@ func intoDuration(to *time.Duration) func(json.RawMessage) error {
 	}
 }
 
+// queryValues decodes the query of r.
+func queryValues(r *http.Request) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fault(http.StatusBadRequest, "invalid_request", "the query cannot be decoded: "+err.Error())
+	}
+	return values, nil
+}
+
 // readQuery reads the query of r into parameters. Each may be given once.
 func readQuery(r *http.Request, into map[string]*string) error {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := queryValues(r)
 	if err != nil {
-		return fault(http.StatusBadRequest, "invalid_request", "the query cannot be decoded: "+err.Error())
+		return err
 	}
 	for name, values := range query {
 		to, known := into[name]

@@ -148,3 +148,11 @@ func hand(out Output, b arrow.RecordBatch) error {
 	}
 	return nil
 }
+
+// Discard is an Output that drops what it is given.
+var Discard Output = discard{}
+
+type discard struct{}
+
+func (discard) Start(Head) error              { return nil }
+func (discard) Batch(arrow.RecordBatch) error { return nil }
