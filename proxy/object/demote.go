@@ -2,6 +2,7 @@ package object
 
 import (
 	"hash/maphash"
+	"sync"
 	"sync/atomic"
 )
 
@@ -21,13 +22,17 @@ const demotionWords = 1024
 
 var demotionSeed = maphash.MakeSeed()
 
-func (d *demotions) probes(bucket, key string) (a, b uint64) {
+func hashOf(bucket, key string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(demotionSeed)
 	h.WriteString(bucket)
 	h.WriteByte(0)
 	h.WriteString(key)
-	sum := h.Sum64()
+	return h.Sum64()
+}
+
+func (d *demotions) probes(bucket, key string) (a, b uint64) {
+	sum := hashOf(bucket, key)
 	const bits = demotionWords * 64
 	return sum % bits, (sum >> 32) % bits
 }
@@ -45,4 +50,44 @@ func (d *demotions) has(bucket, key string) bool {
 	}
 	a, b := d.probes(bucket, key)
 	return d.bits[a/64].Load()&(1<<(a%64)) != 0 && d.bits[b/64].Load()&(1<<(b%64)) != 0
+}
+
+// writes remembers which keys of class immutable were written through here, so that a
+// second write is noticed though nobody read the key in between. It keeps 64 bits of some
+// 60,000 of them, the latest as far as they fall into different sets; one that is
+// forgotten has to be read to be remembered.
+//
+// The zero value is empty and ready for use, by many goroutines.
+type writes struct {
+	mu   sync.Mutex
+	sets *[writeSets]writeSet // Guarded by mu; made by the first write, 576 KiB
+}
+
+const (
+	writeSets = 8192
+	writeWays = 8
+)
+
+type writeSet struct {
+	keys [writeWays]uint64 // 0 is none
+	next uint8             // to be replaced
+}
+
+// again reports whether a key was written before, and remembers that it is now.
+func (w *writes) again(bucket, key string) bool {
+	sum := hashOf(bucket, key) | 1<<63 // never 0
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sets == nil {
+		w.sets = new([writeSets]writeSet)
+	}
+	set := &w.sets[sum%writeSets]
+	for _, known := range set.keys {
+		if known == sum {
+			return true
+		}
+	}
+	set.keys[set.next] = sum
+	set.next = (set.next + 1) % writeWays
+	return false
 }

@@ -37,6 +37,7 @@ func TestForwardedRequestsAreBoundedByKind(t *testing.T) {
 				}
 			})
 		}
+		synctest.Wait() // so that who leaves is one that waits
 		impatient, leave := context.WithCancel(t.Context())
 		uploads.Go(func() {
 			if err := forward(impatient, http.MethodPut); !errors.Is(err, context.Canceled) {

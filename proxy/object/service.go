@@ -115,6 +115,7 @@ type Service struct {
 
 	learning    flights
 	demoted     demotions
+	written     writes
 	unconfirmed failures
 
 	closeOnce sync.Once

@@ -65,7 +65,7 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 }
 
 // rewritten returns the keys of class immutable that are known, and so were written
-// before.
+// before, be it by somebody else.
 func (s *Service) rewritten(e Effect) map[string]bool {
 	var known map[string]bool
 	if !e.Replaces {
@@ -112,7 +112,8 @@ func (s *Service) watchWrites(e Effect, rewritten map[string]bool) {
 			}
 			continue
 		}
-		if rewritten[key] {
+		first := !e.Replaces || s.rules.Load().Classify(e.Bucket, key).Class != class.Immutable || !s.written.again(e.Bucket, key)
+		if rewritten[key] || !first {
 			s.metrics.violations.Inc()
 			s.log.Warn("second write of a key of class immutable, revalidating it from now on", "bucket", e.Bucket, "key", key)
 			s.demoted.add(e.Bucket, key)
