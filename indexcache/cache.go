@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hearthcache/hearth/internal/decoded"
+	"github.com/hearthcache/hearth/internal/epoch"
 )
 
 // ErrClosed says that the cache was closed.
@@ -99,6 +100,20 @@ func (c *Cache) EvictPrefix(bucket, prefix string) Dropped {
 // Call it after the bytes beneath have gone.
 func (c *Cache) EvictObject(bucket, key string) Dropped {
 	return c.report("evict", bucket+"/"+key, c.objects.EvictObject(bucket+"/"+key))
+}
+
+// Drop drops what was decoded of what a scope covers. Its form is that of a listener to invalidations.
+func (c *Cache) Drop(scope epoch.Scope) (objects int, bytes int64) {
+	var d Dropped
+	switch {
+	case scope.Bucket == "":
+		d = c.EvictAll()
+	case scope.Prefix:
+		d = c.EvictPrefix(scope.Bucket, scope.Key)
+	default:
+		d = c.EvictObject(scope.Bucket, scope.Key)
+	}
+	return d.Objects, d.Bytes
 }
 
 // EvictAll drops everything.

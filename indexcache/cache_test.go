@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"github.com/hearthcache/hearth/internal/epoch"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,6 +39,8 @@ func open(t *testing.T, o Options) *Cache {
 	return c
 }
 
+func dropped(objects int, bytes int64) Dropped { return Dropped{Objects: objects, Bytes: bytes} }
+
 const shard = "t/_mem_wal/6ba7b810-9dad-11d1-80b4-00c04fd430c8/"
 
 func TestEvictionTakesWhatLiesAtAndBelowAPathAndNothingBeside(t *testing.T) {
@@ -46,7 +50,9 @@ func TestEvictionTakesWhatLiesAtAndBelowAPathAndNothingBeside(t *testing.T) {
 		left  map[string]int
 	}{
 		"a generation's prefix": {
-			func(c *Cache) Dropped { return c.EvictPrefix("lake", one+"/") },
+			func(c *Cache) Dropped {
+				return dropped(c.Drop(epoch.Scope{Bucket: "lake", Key: one + "/", Prefix: true}))
+			},
 			map[string]int{"lake " + two: 2, "pond " + one: 2},
 		},
 		"a table": {
@@ -58,7 +64,9 @@ func TestEvictionTakesWhatLiesAtAndBelowAPathAndNothingBeside(t *testing.T) {
 			map[string]int{"pond " + one: 2},
 		},
 		"an object of a generation": {
-			func(c *Cache) Dropped { return c.EvictObject("lake", two+"/data/x.lance") },
+			func(c *Cache) Dropped {
+				return dropped(c.Drop(epoch.Scope{Bucket: "lake", Key: two + "/data/x.lance"}))
+			},
 			map[string]int{"lake " + one: 2, "pond " + one: 2},
 		},
 		"an object beside": {
@@ -69,7 +77,7 @@ func TestEvictionTakesWhatLiesAtAndBelowAPathAndNothingBeside(t *testing.T) {
 			func(c *Cache) Dropped { return c.EvictPrefix("lake", "") },
 			map[string]int{"pond " + one: 2},
 		},
-		"everything": {func(c *Cache) Dropped { return c.EvictAll() }, map[string]int{}},
+		"everything": {func(c *Cache) Dropped { return dropped(c.Drop(epoch.Scope{})) }, map[string]int{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := open(t, Options{})

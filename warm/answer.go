@@ -26,6 +26,9 @@ type Request struct {
 	// PKColumns are the columns of the primary key; none means what the generation's
 	// manifest says.
 	PKColumns []string
+	// Decode has the published generations at and below the path decoded, once they are
+	// resident; nil means [Options.Decode]. A failure to decode is in the receipt alone.
+	Decode *bool
 	// Priority orders the queue; jobs that run already are not interrupted.
 	Priority Priority
 }
@@ -65,6 +68,8 @@ func (r Request) validate(o Options) error {
 		return &FieldError{Field: "deadline", Message: "is longer than the limit of " + o.MaxDeadline.String()}
 	case r.Priority < PriorityLow || r.Priority > PriorityHigh:
 		return &FieldError{Field: "priority", Message: "not one of low, normal, high"}
+	case r.Decode != nil && *r.Decode && o.Decoder == nil:
+		return &FieldError{Field: "decode", Message: "nothing is decoded here"}
 	case len(r.PKColumns) > maxColumns:
 		return &FieldError{Field: "pk_columns", Message: "too many columns"}
 	case r.BudgetBytes < 0:
@@ -177,6 +182,9 @@ type Receipt struct {
 	// Roles say what there is of each role, wanted or not; absent if nothing below the path
 	// has one, or if it cannot be told without asking the origin.
 	Roles RoleReceipts `json:"roles,omitzero"`
+
+	// Decode says what was decoded, if that was wanted.
+	Decode DecodeReceipt `json:"decode,omitzero"`
 
 	Requests Requests `json:"requests"`
 	Source   Source   `json:"source"`

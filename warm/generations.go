@@ -54,6 +54,9 @@ type GenerationInfo struct {
 	Bytes           int64 `json:"bytes,omitempty"`
 	ResidentObjects int   `json:"resident_objects,omitempty"`
 	ResidentBytes   int64 `json:"resident_bytes,omitempty"`
+	// Decoded objects that are kept of it, and their bytes.
+	DecodedObjects int   `json:"decoded_objects,omitempty"`
+	DecodedBytes   int64 `json:"decoded_bytes,omitempty"`
 	// Error is what the last job failed of.
 	Error string `json:"error,omitempty"`
 }
@@ -158,6 +161,10 @@ func (w *Warmer) describe(path Path, g *publication.Generation, last tracked, li
 				info.ResidentObjects++
 			}
 		}
+	}
+	if w.o.Decoder != nil {
+		d := w.o.Decoder.Decoded(path)
+		info.DecodedObjects, info.DecodedBytes = d.Objects, d.Bytes
 	}
 	switch {
 	case live:

@@ -47,6 +47,7 @@ type job struct {
 	pinned    bool
 	receipt   Receipt
 	loading   map[flight]loading
+	fetches   []fetch // what was asked of the origin for objects
 	outcome   outcome
 }
 
@@ -54,6 +55,24 @@ type job struct {
 type loading struct {
 	unit
 	before object.Loaded // what was resident when that began
+}
+
+// A fetch is a part of an object that the origin was asked for.
+type fetch struct {
+	key string
+	span
+	requests    Requests
+	originBytes int64
+}
+
+// fetched remembers what a load asked for. Called inside change.
+func (j *job) fetched(key string, of span, l object.Loaded) {
+	j.receipt.Requests.Get += l.Gets
+	j.receipt.Requests.Head += l.Heads
+	j.receipt.Source.OriginBytes += l.OriginBytes
+	if l.Gets+l.Heads > 0 {
+		j.fetches = append(j.fetches, fetch{key, of, Requests{Get: l.Gets, Head: l.Heads}, l.OriginBytes})
+	}
 }
 
 // outcome is how a job ended.

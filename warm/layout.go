@@ -144,8 +144,7 @@ func (w *Warmer) fetchEnds(j *job, at Path, split map[string][]publication.Entry
 			group.Go(func() error {
 				name := flight{Path{at.Bucket, e.Key}, end.off / w.pages.RunBytes()}
 				l, _ := w.loadAlone(j.ctx, name, unit{entry: e, span: end})
-				j.asked(Requests{Get: l.Gets, Head: l.Heads}, 0)
-				j.change(func() { j.receipt.Source.OriginBytes += l.OriginBytes })
+				j.change(func() { j.fetched(e.Key, end, l) })
 				w.metrics.loaded(l)
 				mu.Lock()
 				defer mu.Unlock()

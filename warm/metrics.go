@@ -1,6 +1,7 @@
 package warm
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,9 @@ type metrics struct {
 	seconds     prometheus.Histogram
 	requests    *prometheus.CounterVec
 	originBytes prometheus.Counter
+
+	decodes       *prometheus.CounterVec
+	decodeSeconds prometheus.Counter
 
 	manifestReads prometheus.Counter
 	pollsRefused  prometheus.Counter
@@ -52,6 +56,8 @@ func newMetrics(r prometheus.Registerer, w *Warmer) *metrics {
 		originBytes: prometheus.NewCounter(prometheus.CounterOpts(
 			opts("origin_bytes_total", "Bytes that loads brought from the origin."))),
 	}
+	m.decodes = vec("decodes_total", "Generations that were to be decoded, by how that ended.", "outcome", "done", "failed", "cancelled")
+	m.decodeSeconds = prometheus.NewCounter(prometheus.CounterOpts(opts("decode_seconds_total", "Time that decoding took, together.")))
 	m.manifestReads = prometheus.NewCounter(prometheus.CounterOpts(
 		opts("manifest_reads_total", "Shard manifests and hints read in the background, those that did not exist included.")))
 	m.pollsRefused = prometheus.NewCounter(prometheus.CounterOpts(
@@ -68,7 +74,7 @@ func newMetrics(r prometheus.Registerer, w *Warmer) *metrics {
 	gauge := func(name, help string, value func() int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts(name, help)), func() float64 { return float64(value()) })
 	}
-	r.MustRegister(m.calls, m.joined, m.jobs, m.seconds, m.requests, m.originBytes, m.manifestReads, m.pollsRefused, m.retired, m.openingsDropped, m.looks, m.looksFailed, stateCollector{w},
+	r.MustRegister(m.calls, m.joined, m.jobs, m.seconds, m.requests, m.originBytes, m.decodes, m.decodeSeconds, m.manifestReads, m.pollsRefused, m.retired, m.openingsDropped, m.looks, m.looksFailed, stateCollector{w},
 		gauge("jobs_running", "Jobs that run now.", func() int { return w.Stats().Running }),
 		gauge("polls", "Shards that are watched for the publication of a generation that was warmed before.", func() int {
 			w.mu.Lock()
@@ -93,6 +99,18 @@ func (m *metrics) answered(a *Answer) {
 func (m *metrics) ended(state State, took time.Duration) {
 	m.jobs.WithLabelValues(string(state)).Inc()
 	m.seconds.Observe(took.Seconds())
+}
+
+func (m *metrics) decoded(ctx context.Context, err error, took time.Duration) {
+	outcome := "done"
+	switch {
+	case err != nil && ctx.Err() != nil:
+		outcome = "cancelled"
+	case err != nil:
+		outcome = "failed"
+	}
+	m.decodes.WithLabelValues(outcome).Inc()
+	m.decodeSeconds.Add(took.Seconds())
 }
 
 func (m *metrics) loaded(l object.Loaded) {

@@ -101,6 +101,12 @@ type Options struct {
 	// OnOpen warms a generation in the background when somebody begins to read it. It
 	// costs a generation's bytes where a query needed a few of them.
 	OnOpen bool
+	// Decoder decodes generations for requests that want it; nil if nothing uses what it
+	// makes.
+	Decoder Decoder
+	// Decode makes that the default of requests, also of those that nobody sent. It costs
+	// processor time for each generation, and the Decoder's memory.
+	Decode bool
 	// Watch are the tables that are kept warm without anybody calling.
 	Watch []WatchedTable
 	// Logger; nil discards.

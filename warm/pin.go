@@ -62,6 +62,11 @@ func (w *Warmer) unpin(path Path) {
 // prefix stays pinned. It goes with an invalidation of the prefix.
 func (w *Warmer) Release(bucket, prefix string) int {
 	w.mu.Lock()
+	for path := range w.decodings {
+		if path.Bucket == bucket && strings.HasPrefix(path.Key, prefix) {
+			delete(w.decodings, path)
+		}
+	}
 	for path := range w.tracked {
 		if path.Bucket == bucket && strings.HasPrefix(path.Key, prefix) && len(w.live[path]) == 0 {
 			w.untrackLocked(path)

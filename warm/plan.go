@@ -17,6 +17,7 @@ type want struct {
 	budget int64
 	roles  string // in the order of Roles, comma-separated; empty means all
 	pk     string // columns, NUL-separated
+	decode bool
 }
 
 // want puts what r asks for into a form that can be compared.
@@ -30,7 +31,10 @@ func (r Request) want() want {
 	if len(roles) == roleCount {
 		roles = nil
 	}
-	return want{budget: r.BudgetBytes, roles: strings.Join(roles, ","), pk: strings.Join(r.PKColumns, "\x00")}
+	return want{
+		budget: r.BudgetBytes, roles: strings.Join(roles, ","), pk: strings.Join(r.PKColumns, "\x00"),
+		decode: r.Decode != nil && *r.Decode,
+	}
 }
 
 // has reports whether a role is wanted.
@@ -206,6 +210,27 @@ func (w *Warmer) measureRoles(p *plan) {
 			r.ResidentBytes += l.ResidentBytes
 			r.Pages += l.Pages
 			r.ResidentPages += max(l.ResidentPages, 0)
+		}
+	}
+}
+
+// charge counts what was asked of the origin by role, if roles are known.
+func (p *plan) charge(fetches []fetch) {
+	for _, f := range fetches {
+		var of [roleCount]int64
+		segments := p.layout[f.key]
+		for _, s := range segments {
+			of[s.role.index()] += max(min(s.end(), f.end())-max(s.off, f.off), 0)
+		}
+		most := slices.Index(of[:], slices.Max(of[:]))
+		if len(segments) > 0 && of[most] == 0 { // an empty object
+			most = segments[0].role.index()
+		}
+		if len(segments) > 0 {
+			r := &p.receipt.Roles[most]
+			r.Requests.Get += f.requests.Get
+			r.Requests.Head += f.requests.Head
+			r.OriginBytes += f.originBytes
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 // submit joins a job that will answer r, or queues one. p is what is known of the path
 // already, or nil.
 func (w *Warmer) submit(r Request, p *plan) (*job, error) {
+	r = w.decides(r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {

@@ -76,6 +76,8 @@ func (w *Warmer) Retain(ctx context.Context, r Retain) (Retained, error) {
 		out.Facts += dropped.Facts
 		out.Pages += dropped.Pages
 		out.Bytes += dropped.Bytes
+		out.Decoded += dropped.Decoded
+		out.DecodedBytes += dropped.DecodedBytes
 		out.Generations++
 	}
 	slices.Sort(out.Retired)

@@ -62,6 +62,11 @@ type RoleReceipt struct {
 	ResidentBytes int64 `json:"resident_bytes"`
 	Pages         int64 `json:"pages"`
 	ResidentPages int64 `json:"resident_pages"`
+	// Requests to the origin, and the bytes they brought. A request that brings several
+	// roles counts once, for that with the most bytes in it. What finds objects, listings
+	// and shard manifests, has no role.
+	Requests    Requests `json:"requests"`
+	OriginBytes int64    `json:"origin_bytes"`
 }
 
 // RoleReceipts has one receipt for each role, in the order of [Roles]. In JSON it is an

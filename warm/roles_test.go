@@ -53,7 +53,8 @@ func TestReceiptsSayRoles(t *testing.T) {
 		if a.State != warm.Warm || !a.Published || a.Receipt.Objects != objects || a.Receipt.Bytes != size {
 			t.Fatalf("got %+v", a)
 		}
-		var sum int64
+		var sum, brought int64
+		var asked warm.Requests
 		for _, role := range warm.Roles() {
 			r := a.Receipt.Roles.Of(role)
 			t.Logf("%-10s %+v", role, r)
@@ -64,9 +65,18 @@ func TestReceiptsSayRoles(t *testing.T) {
 				t.Errorf("nothing is %s", role)
 			}
 			sum += r.Bytes
+			brought += r.OriginBytes
+			asked.Get += r.Requests.Get
+			asked.Head += r.Requests.Head
 		}
 		if sum != size {
 			t.Errorf("roles have %d bytes, the generation %d", sum, size)
+		}
+		if total := a.Receipt.Requests; a.Job != "" && (asked.Get != total.Get-2 || asked.Head != total.Head) || a.Job == "" && asked != total {
+			t.Errorf("roles asked %+v, the job %+v, with the hint and the manifest", asked, total)
+		}
+		if brought != a.Receipt.Source.OriginBytes {
+			t.Errorf("roles brought %d bytes, the job %d", brought, a.Receipt.Source.OriginBytes)
 		}
 		if got := w.requests(); got.List+got.Get+got.Head > int64(objects)+size/runBytes+3 || got != a.Receipt.Requests {
 			t.Errorf("%+v at the origin, receipt %+v", got, a.Receipt.Requests)
@@ -163,7 +173,7 @@ func TestRolesInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"pk":{"objects":2,"bytes":7,"resident_bytes":0,"pages":0,"resident_pages":0}}`
+	want := `{"pk":{"objects":2,"bytes":7,"resident_bytes":0,"pages":0,"resident_pages":0,"requests":{"list":0,"get":0,"head":0},"origin_bytes":0}}`
 	if string(text) != want {
 		t.Errorf("got %s", text)
 	}

@@ -50,11 +50,17 @@ func (w *Warmer) run(j *job) outcome {
 		w.measure(p)
 		w.findRoles(p)
 		j.change(func() {
+			p.charge(j.fetches)
+			j.fetches = nil
 			j.receipt.Roles = p.receipt.Roles
 			j.receipt.ResidentObjects, j.receipt.ResidentPages = p.receipt.ResidentObjects, p.receipt.ResidentPages
 			j.receipt.ResidentBytes = p.receipt.ResidentBytes
 		})
-		return w.judge(j, p, l)
+		out := w.judge(j, p, l)
+		if j.want.decode && out.state != Failed && j.ctx.Err() == nil {
+			w.decode(j)
+		}
+		return out
 	}
 }
 
@@ -378,11 +384,9 @@ const (
 
 // count adds what one load did to the receipt. Called inside change.
 func (j *job) count(name flight, before, loaded object.Loaded, err error, object fate) {
-	delete(j.loading, name)
 	r := &j.receipt
-	r.Requests.Get += loaded.Gets
-	r.Requests.Head += loaded.Heads
-	r.Source.OriginBytes += loaded.OriginBytes
+	j.fetched(name.Key, j.loading[name].span, loaded)
+	delete(j.loading, name)
 	if err == nil || loaded.ResidentBytes > before.ResidentBytes {
 		r.ResidentBytes += loaded.ResidentBytes - before.ResidentBytes
 		r.ResidentPages += max(loaded.ResidentPages, 0) - max(before.ResidentPages, 0)

@@ -36,6 +36,7 @@ type Warmer struct {
 	layouts  layouts
 	openings openings
 	watches  []*watch // not changed after New
+	decoding *semaphore.Weighted
 
 	mu      sync.Mutex
 	closed  bool
@@ -48,6 +49,9 @@ type Warmer struct {
 	// tracked remembers the last job of generations, trackedOrder the oldest first.
 	tracked      map[Path]tracked
 	trackedOrder []Path
+	// decodings is how many decoded objects there were of a generation when it had been
+	// decoded.
+	decodings map[Path]int
 }
 
 // New returns a Warmer over objects and the pages beneath them. Close it before them.
@@ -60,7 +64,7 @@ func New(objects Objects, pages Pages, o Options) (*Warmer, error) {
 	w := &Warmer{
 		objects: objects, pages: pages, o: o, log: o.Logger,
 		live: make(map[Path][]*job), jobs: make(map[string]*job), polls: make(polls),
-		tracked: make(map[Path]tracked),
+		tracked: make(map[Path]tracked), decodings: make(map[Path]int), decoding: semaphore.NewWeighted(maxDecoding),
 	}
 	// An eighth of the memory is what the page cache gives to readers that read ahead;
 	// one run at least, or nothing could ever be loaded.
@@ -125,15 +129,22 @@ func (w *Warmer) warm(ctx context.Context, r Request) (*Answer, error) {
 	}
 	began := time.Now()
 	r.Path = r.Path.directory()
+	r = w.decides(r)
 	p, err := w.known(r)
 	if err != nil {
 		return nil, err
 	}
 	if p != nil && p.complete() {
-		if err := w.pin(r); err != nil {
-			return nil, err
+		undecoded := false
+		if *r.Decode {
+			p.receipt.Decode, undecoded = w.undecoded(r.Path)
 		}
-		return p.answer(r, time.Since(began)), nil
+		if !undecoded {
+			if err := w.pin(r); err != nil {
+				return nil, err
+			}
+			return p.answer(r, time.Since(began)), nil
+		}
 	}
 	j, err := w.submit(r, p)
 	if err != nil {
