@@ -140,14 +140,15 @@ func (f *Fragment) columnsOf(k int) map[int32]int {
 	return m
 }
 
-// fileOf is the data file that holds a top-level field with all below it, -1 when none has any of it.
+// fileOf is the data file that holds a top-level field with all below it, -1 when none has any of it. Which fields of a tree a
+// file lists depends on its version and on how they are stored.
 func (f *Fragment) fileOf(top *schema.Field) (int, error) {
 	found := -1
 	var err error
 	for k := range f.meta.Files {
 		df := &f.meta.Files[k]
 		top.Walk(func(x *schema.Field) {
-			if !x.IsLeaf() || !slices.Contains(df.Fields, x.ID) {
+			if !slices.Contains(df.Fields, x.ID) {
 				return
 			}
 			if found >= 0 && found != k && err == nil {
@@ -267,6 +268,16 @@ func (d *Dataset) limit() *sink.Limit {
 	return &sink.Limit{Mem: d.mem(), MaxBytes: n}
 }
 
+// nulls is a column of nulls.
+func (d *Dataset) nulls(f *schema.Field, n int64) (arrow.Array, error) {
+	data, err := gather.Nulls(f.Type, int(n), d.limit())
+	if err != nil {
+		return nil, fmt.Errorf("field %q: %w", f.Name, err)
+	}
+	defer data.Release()
+	return array.MakeFromData(data), nil
+}
+
 // assemble puts the columns of the parts in the order of the fields, with nulls for fields that no file has.
 func (p *plan) assemble(got []arrow.RecordBatch, rows []file.RowRange, rowAddr bool) (arrow.RecordBatch, error) {
 	var n int64
@@ -281,10 +292,11 @@ func (p *plan) assemble(got []arrow.RecordBatch, rows []file.RowRange, rowAddr b
 	}()
 	for i, at := range p.from {
 		if at[0] < 0 {
-			if n > p.f.d.limit().MaxBytes/16 {
-				return nil, fault.ErrTooLarge
+			c, err := p.f.d.nulls(p.fields[i], n)
+			if err != nil {
+				return nil, err
 			}
-			cols = append(cols, array.MakeArrayOfNull(p.f.d.mem(), p.fields[i].Type, int(n)))
+			cols = append(cols, c)
 			continue
 		}
 		c := got[at[0]].Column(at[1])
@@ -319,14 +331,14 @@ type TakeOptions struct {
 // Take returns the rows with the addresses, in their order; an address may occur more than once. Only the chunks that hold a
 // row are read. The caller releases the batch.
 func (d *Dataset) Take(ctx context.Context, addrs []uint64, o TakeOptions) (arrow.RecordBatch, error) {
-	byFragment := map[uint64][]int64{}
+	wanted := map[uint64][]int64{}
 	var order []uint64
 	for _, a := range addrs {
 		id := a >> 32
-		if byFragment[id] == nil {
+		if wanted[id] == nil {
 			order = append(order, id)
 		}
-		byFragment[id] = append(byFragment[id], int64(a&math.MaxUint32))
+		wanted[id] = append(wanted[id], int64(a&math.MaxUint32))
 	}
 	if len(order) == 0 {
 		return d.empty(o.Columns)
@@ -337,70 +349,76 @@ func (d *Dataset) Take(ctx context.Context, addrs []uint64, o TakeOptions) (arro
 			b.Release()
 		}
 	}()
-	starts := map[uint64]int{}
-	rows := 0
-	for _, id := range order {
+	// The rows of a fragment are read as they lie, each once. They are put in the order wanted at the end.
+	place := make(map[uint64]int, len(order))
+	for k, id := range order {
 		f := d.byID[id]
 		if f == nil {
-			return nil, fmt.Errorf("fragment %d: %w", id, ErrRow)
+			return nil, fmt.Errorf("lance dataset: fragment %d: %w", id, ErrRow)
 		}
-		b, err := f.Take(ctx, byFragment[id], o)
+		slices.Sort(wanted[id])
+		wanted[id] = slices.Compact(wanted[id])
+		b, err := f.Take(ctx, wanted[id], o)
 		if err != nil {
 			return nil, err
 		}
 		batches = append(batches, b)
-		starts[id] = rows
-		rows += int(b.NumRows())
+		place[id] = k
 	}
-	if len(batches) == 1 {
+	var runs []gather.Run
+	for _, a := range addrs {
+		at, _ := slices.BinarySearch(wanted[a>>32], int64(a&math.MaxUint32))
+		runs = gather.Add(runs, place[a>>32], at)
+	}
+	if len(batches) == 1 && len(runs) == 1 && runs[0].Hi == int(batches[0].NumRows()) && runs[0].Lo == 0 {
 		batches[0].Retain()
 		return batches[0], nil
 	}
-	// Rows of one fragment keep the order they were asked in, so the next of each is the one wanted.
-	idx := make([]int, len(addrs))
-	for i, a := range addrs {
-		idx[i] = starts[a>>32]
-		starts[a>>32]++
-	}
-	return d.merge(batches, idx)
+	return d.merge(batches, runs, len(addrs))
 }
 
-// merge puts rows of batches, counted through all of them, in the order of idx.
-func (d *Dataset) merge(batches []arrow.RecordBatch, idx []int) (arrow.RecordBatch, error) {
+// merge makes one batch of runs of rows of batches.
+func (d *Dataset) merge(batches []arrow.RecordBatch, runs []gather.Run, rows int) (arrow.RecordBatch, error) {
 	cols := make([]arrow.Array, 0, batches[0].NumCols())
 	defer func() {
 		for _, c := range cols {
 			c.Release()
 		}
 	}()
+	parts := make([]arrow.Array, len(batches))
 	for i := range int(batches[0].NumCols()) {
-		parts := make([]arrow.Array, len(batches))
 		for k, b := range batches {
 			parts[k] = b.Column(i)
 		}
-		all, err := array.Concatenate(parts, d.mem())
+		c, err := gather.Arrays(parts, runs, d.limit())
 		if err != nil {
-			return nil, fmt.Errorf("lance dataset: take: %w", err)
-		}
-		c, err := gather.Array(all, idx, d.limit())
-		all.Release()
-		if err != nil {
-			return nil, fmt.Errorf("lance dataset: take: %w", err)
+			return nil, fmt.Errorf("lance dataset: take: field %q: %w", batches[0].ColumnName(i), err)
 		}
 		cols = append(cols, c)
 	}
-	return array.NewRecordBatch(batches[0].Schema(), cols, int64(len(idx))), nil
+	return array.NewRecordBatch(batches[0].Schema(), cols, int64(rows)), nil
 }
 
 // empty is a batch without rows.
 func (d *Dataset) empty(columns []string) (arrow.RecordBatch, error) {
 	fields, err := d.schema.Project(columns...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("lance dataset: %w", err)
 	}
-	b := array.NewRecordBuilder(d.mem(), schema.ArrowOf(fields, d.schema.Metadata))
-	defer b.Release()
-	return b.NewRecordBatch(), nil
+	cols := make([]arrow.Array, 0, len(fields))
+	defer func() {
+		for _, c := range cols {
+			c.Release()
+		}
+	}()
+	for _, f := range fields {
+		c, err := d.nulls(f, 0)
+		if err != nil {
+			return nil, err
+		}
+		cols = append(cols, c)
+	}
+	return array.NewRecordBatch(schema.ArrowOf(fields, d.schema.Metadata), cols, 0), nil
 }
 
 // Take returns rows of the fragment by number. See Dataset.Take.

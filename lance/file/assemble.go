@@ -17,6 +17,9 @@ type leafRead struct {
 
 // array21 reads the rows of spans of a top-level field of a version 2.1 or 2.2 file.
 func (rd *reading) array21(top *node, spans []span) (arrow.ArrayData, error) {
+	if top.field.IsEmpty() {
+		return rd.emptyStructs(top, spans)
+	}
 	reads := map[*node]*leafRead{}
 	defer func() {
 		for _, lr := range reads {
@@ -49,6 +52,21 @@ func (rd *reading) array21(top *node, spans []span) (arrow.ArrayData, error) {
 	}
 	a := &assembly{rd: rd, reads: reads}
 	return a.build(top, 0)
+}
+
+// emptyStructs reads structs without members. Their page says that everything is null, and means nothing: a struct without
+// members is written only when none is null.
+func (rd *reading) emptyStructs(n *node, spans []span) (arrow.ArrayData, error) {
+	err := eachPage(n.col, spans, func(p *page, _ []span) error {
+		if c := p.layout.Constant; c == nil || c.HasInlineValue || len(p.buffers) != 0 || len(c.Layers) != 1 {
+			return fault.Unsupportedf("struct without fields as %s", p.layout)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sink.Struct(n.field.Type, int(totalLen(spans)), nil, nil), nil
 }
 
 // assembly turns the levels of the leaves below a top-level field into arrays.

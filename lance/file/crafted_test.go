@@ -90,6 +90,60 @@ func TestDictionariesOfVersion20CountFromWhereTheirFieldSays(t *testing.T) {
 	}
 }
 
+func TestColumnsOfAFileAreThoseOfItsOwnSchema(t *testing.T) {
+	one := func(v int) craft.Page {
+		return craft.MiniBlock{
+			Rows: 2, Items: 2, Layers: []uint64{1}, Value: craft.Flat(32), Chunks: []craft.Chunk{{Buffers: [][]byte{craft.Words32(v, v+1)}}},
+		}.Page()
+	}
+	fields := []craft.Field{
+		{Name: "p", Type: "struct", Parent: -1, Packed: true},
+		{Name: "a", Type: "int32", Parent: 0},
+		{Name: "b", Type: "int32", Parent: 0},
+		{Name: "e", Type: "struct", Parent: -1},
+		{Name: "x", Type: "int32", Parent: -1},
+		{Name: "y", Type: "int32", Parent: -1},
+	}
+	f := craft.File{Minor: 2, Rows: 2, Fields: fields, Columns: [][]craft.Page{{one(0)}, {craft.Constant(2, []uint64{3}, nil)}, {one(300)}, {one(400)}}}
+	r := openCrafted(t, f, file.Options{})
+	b, err := r.ReadAll(t.Context(), "x", "e", "y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Release()
+	want := [][]string{{"300", "301"}, {"{}", "{}"}, {"400", "401"}}
+	for i, w := range want {
+		if diff := cmp.Diff(w, texts(b.Column(i))); diff != "" {
+			t.Errorf("column %d (-want +got):\n%s", i, diff)
+		}
+	}
+	if _, err := r.ReadAll(t.Context(), "p"); !errors.Is(err, file.ErrUnsupported) {
+		t.Errorf("a packed struct: got %v, want ErrUnsupported", err)
+	}
+	f.Columns = f.Columns[:3]
+	r = openCrafted(t, f, file.Options{})
+	if _, err := r.ReadAll(t.Context(), "x"); !errors.Is(err, file.ErrUnsupported) {
+		t.Errorf("a column is missing: got %v, want ErrUnsupported", err)
+	}
+}
+
+// In version 2.0 a page of nulls has no items, and so says nothing of them.
+func TestFixedListsAfterAPageOfNullsRead(t *testing.T) {
+	nulls := craft.Page{Rows: 3, Encoding: craft.Message(nil).Bytes(2, craft.Message(nil).Bytes(3, nil))}
+	list := craft.Message(nil).Bytes(3, craft.Message(nil).Num(1, 2).Bytes(2, craft.NoNulls20(craft.Flat20(32, 0))))
+	values := craft.Page{Rows: 1, Encoding: craft.NoNulls20(list), Buffers: [][]byte{craft.Words32(5, 6)}}
+	r := openCrafted(t, column(0, "fixed_size_list:int32:2", true, nulls, values, nulls, values), file.Options{})
+	b, err := r.ReadAll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Release()
+	want := []string{"(null)", "(null)", "(null)", "[5,6]", "(null)", "(null)", "(null)", "[5,6]"}
+	if diff := cmp.Diff(want, texts(b.Column(0))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestADictionaryHoldsAsManyValuesAsItsIndexCanCount(t *testing.T) {
 	var vs []string
 	for i := range 256 {

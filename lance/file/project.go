@@ -68,7 +68,14 @@ func (r *Reader) ProjectFields(fields []*schema.Field, columns map[int32]int) (*
 
 func (r *Reader) project(fields []*schema.Field, columns map[int32]int) (*Projection, error) {
 	if columns == nil {
-		columns = r.ownColumns()
+		own := r.ColumnFields()
+		if len(own) != len(r.columns) {
+			return nil, fault.Unsupportedf("%d columns for a schema of %d", len(r.columns), len(own))
+		}
+		columns = make(map[int32]int, len(own))
+		for i, f := range own {
+			columns[f.ID] = i
+		}
 	}
 	p := &Projection{reader: r, schema: schema.ArrowOf(fields, r.schema.Metadata)}
 	for _, f := range fields {
@@ -89,17 +96,14 @@ func (r *Reader) project(fields []*schema.Field, columns map[int32]int) (*Projec
 	return p, nil
 }
 
-// ownColumns numbers the columns of the file's own schema: depth first, every field in version 2.0, later only leaves.
-func (r *Reader) ownColumns() map[int32]int {
-	m := map[int32]int{}
+// ColumnFields are the fields of the file's own schema that physical columns hold, in the order of the columns. There are as
+// many as there are columns, unless the schema has something unknown here.
+func (r *Reader) ColumnFields() []*schema.Field {
+	var out []*schema.Field
 	for _, top := range r.schema.Fields {
-		top.Walk(func(f *schema.Field) {
-			if r.footer.Version == V20 || f.IsLeaf() {
-				m[f.ID] = len(m)
-			}
-		})
+		top.Columns(r.footer.Version == V20, func(f *schema.Field) { out = append(out, f) })
 	}
-	return m
+	return out
 }
 
 func (r *Reader) bind(f *schema.Field, columns map[int32]int) (*node, error) {
@@ -113,7 +117,10 @@ func (r *Reader) bind(f *schema.Field, columns map[int32]int) (*node, error) {
 	if f.Metadata[schema.KeyBlob] == "true" {
 		return nil, fault.Unsupportedf("blob column %q", f.Name)
 	}
-	if r.footer.Version == V20 || f.IsLeaf() {
+	if f.IsEmpty() && f.ParentID >= 0 && r.footer.Version != V20 {
+		return nil, fault.Unsupportedf("struct %q without fields inside another field", f.Name)
+	}
+	if r.footer.Version == V20 || f.IsLeaf() || f.IsEmpty() {
 		i, ok := columns[f.ID]
 		if !ok || i < 0 || i >= len(r.columns) {
 			return nil, fmt.Errorf("%w: field %d %q of %d columns", ErrNoColumn, f.ID, f.Name, len(r.columns))
@@ -122,8 +129,6 @@ func (r *Reader) bind(f *schema.Field, columns map[int32]int) (*node, error) {
 		if err := n.col.checkColumnEncoding(); err != nil {
 			return nil, fmt.Errorf("field %q: %w", f.Name, err)
 		}
-	} else if len(f.Children) == 0 {
-		return nil, fault.Unsupportedf("struct %q without fields", f.Name)
 	}
 	for _, c := range f.Children {
 		cn, err := r.bind(c, columns)

@@ -68,9 +68,10 @@ func (r *Reader) Take(ctx context.Context, p *Projection, rows []int64) (arrow.R
 
 // permute puts the rows of a batch, which are those of sorted, in the order of rows.
 func (r *Reader) permute(batch arrow.RecordBatch, sorted, rows []int64) (arrow.RecordBatch, error) {
-	idx := make([]int, len(rows))
-	for k, row := range rows {
-		idx[k], _ = slices.BinarySearch(sorted, row)
+	var runs []gather.Run
+	for _, row := range rows {
+		at, _ := slices.BinarySearch(sorted, row)
+		runs = gather.Add(runs, 0, at)
 	}
 	cols := make([]arrow.Array, 0, batch.NumCols())
 	defer func() {
@@ -79,7 +80,7 @@ func (r *Reader) permute(batch arrow.RecordBatch, sorted, rows []int64) (arrow.R
 		}
 	}()
 	for i := range int(batch.NumCols()) {
-		c, err := gather.Array(batch.Column(i), idx, r.limit())
+		c, err := gather.Arrays([]arrow.Array{batch.Column(i)}, runs, r.limit())
 		if err != nil {
 			return nil, fmt.Errorf("lance file %s: take from field %q: %w", r.Path(), batch.ColumnName(i), err)
 		}

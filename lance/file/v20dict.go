@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
+	"github.com/hearthcache/hearth/lance/internal/gather"
 	"github.com/hearthcache/hearth/lance/internal/sink"
 	"github.com/hearthcache/hearth/lance/pb"
 )
@@ -77,7 +78,7 @@ func (rd *reading) dictionary20(p *page, e *pb.Dictionary20, spans []span, leaf 
 
 // appendItem appends one value of an array of the leaf's type.
 func appendItem(leaf sink.Leaf, d arrow.ArrayData, i int) error {
-	v, err := scalarBytes(d, i)
+	v, err := gather.Bytes(d, i)
 	if err != nil {
 		return err
 	}

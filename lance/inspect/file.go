@@ -32,11 +32,11 @@ func (c *collector) file(ctx context.Context, name string) (*File, error) {
 		f.Globals = append(f.Globals, Buffer{rg.Offset, rg.Length})
 		f.GlobalBytes += rg.Length
 	}
-	fields := columnFields(r)
+	fields := r.ColumnFields()
 	for i := range r.NumColumns() {
 		col := &Column{Index: i, FieldID: -1}
 		if i < len(fields) {
-			col.Field, col.FieldID, col.Type = fields[i].path, fields[i].f.ID, typeText(fields[i].f)
+			col.Field, col.FieldID, col.Type = pathOf(r.Schema(), fields[i]), fields[i].ID, typeText(fields[i])
 		}
 		for _, rg := range r.ColumnRanges(i) {
 			col.Bytes += rg.Length
@@ -63,33 +63,13 @@ func (c *collector) file(ctx context.Context, name string) (*File, error) {
 	return f, nil
 }
 
-// columnField is the field that a physical column holds, and its path of names.
-type columnField struct {
-	f    *schema.Field
-	path string
-}
-
-// columnFields lists the fields of a file's own schema in the order of its columns: depth first, every field in version
-// 2.0, later those with values of their own.
-func columnFields(r *file.Reader) []columnField {
-	var out []columnField
-	var walk func(f *schema.Field, at string)
-	walk = func(f *schema.Field, at string) {
-		packed := f.IsPacked() && r.Version() != file.V20
-		if r.Version() == file.V20 || f.IsLeaf() || packed {
-			out = append(out, columnField{f, at})
-		}
-		if packed {
-			return
-		}
-		for _, child := range f.Children {
-			walk(child, at+"."+child.Name)
-		}
+// pathOf is the names of a field and of what is above it.
+func pathOf(s *schema.Schema, f *schema.Field) string {
+	name := f.Name
+	for p := s.ByID(f.ParentID); p != nil; p = s.ByID(p.ParentID) {
+		name = p.Name + "." + name
 	}
-	for _, f := range r.Schema().Fields {
-		walk(f, f.Name)
-	}
-	return out
+	return name
 }
 
 // fieldsOf describes fields.

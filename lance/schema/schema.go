@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -29,8 +30,9 @@ const (
 	KeyPrimaryKeyPosition = "lance-schema:unenforced-primary-key:position"
 	// KeyBlob marks columns whose values lie outside their pages.
 	KeyBlob = "lance-encoding:blob"
-	// KeyPacked marks structs that are stored as rows, as one column.
-	KeyPacked = "packed"
+	// KeyPacked marks structs that are stored as rows, as one column, and KeyPackedEncoding does so too.
+	KeyPacked         = "packed"
+	KeyPackedEncoding = "lance-encoding:packed"
 )
 
 // Field is one node of a schema.
@@ -60,7 +62,27 @@ func (f *Field) IsLeaf() bool { return len(f.Children) == 0 && f.LogicalType != 
 
 // IsPacked says whether the field is a struct stored as one column.
 func (f *Field) IsPacked() bool {
-	return f.LogicalType == "struct" && (f.Metadata[KeyPacked] == "true" || f.Metadata["lance-encoding:packed"] == "true")
+	return f.LogicalType == "struct" &&
+		(strings.EqualFold(f.Metadata[KeyPacked], "true") || strings.EqualFold(f.Metadata[KeyPackedEncoding], "true"))
+}
+
+// IsEmpty says whether the field is a struct without members.
+func (f *Field) IsEmpty() bool { return len(f.Children) == 0 && f.LogicalType == "struct" }
+
+// Columns calls fn for the field and everything below it that has a column in a file, in the order of the columns. In version 2.0
+// that is every field; parents says so. Later it is those without others below them. A packed struct always has one column, and
+// nothing below it has any.
+func (f *Field) Columns(parents bool, fn func(*Field)) {
+	packed := f.IsPacked()
+	if parents || packed || f.IsLeaf() || f.IsEmpty() {
+		fn(f)
+	}
+	if packed {
+		return
+	}
+	for _, c := range f.Children {
+		c.Columns(parents, fn)
+	}
 }
 
 // Arrow is the field as Arrow knows it.

@@ -39,6 +39,7 @@ type Field struct {
 	Type     string // as Lance writes it
 	Parent   int    // id of the parent, -1 at the top
 	Nullable bool
+	Packed   bool // a struct that is stored as one column
 }
 
 // Message is the field as a schema holds it.
@@ -46,6 +47,9 @@ func (f Field) Message(id int) Message {
 	m := Message(nil).Text(2, f.Name).Num(3, uint64(id)).Num(4, uint64(int64(f.Parent))).Text(5, f.Type)
 	if f.Nullable {
 		m = m.Num(6, 1)
+	}
+	if f.Packed {
+		m = m.Bytes(10, Message(nil).Text(1, "packed").Text(2, "true"))
 	}
 	return m
 }

@@ -1,7 +1,8 @@
-// Package gather picks values of Arrow arrays by index, into new arrays.
+// Package gather picks values of Arrow arrays by row, into new arrays.
 //
-// It knows the types that Lance columns have and arrays without an offset, as the decoders make them. It exists because
-// arrow-go's own take kernels come with a dependency on its Parquet packages.
+// It knows the types that Lance columns have, and arrays without an offset, as the decoders make them. It exists because
+// arrow-go's own take kernels come with a dependency on its Parquet packages, and its Concatenate fails for dictionaries in
+// lists and leaves memory behind.
 package gather
 
 import (
@@ -10,84 +11,131 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/hearthcache/hearth/lance/internal/bitpack"
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/internal/sink"
 )
 
-// Take returns the values of d at the indices, which are in range. The caller releases the result and keeps d.
-func Take(d arrow.ArrayData, idx []int, lim *sink.Limit) (arrow.ArrayData, error) {
-	if d.Offset() != 0 {
-		return nil, fault.Unsupportedf("taking from an array with an offset")
+// Run is rows Lo up to but not including Hi of array Src.
+type Run struct{ Src, Lo, Hi int }
+
+// Add appends a row to runs.
+func Add(runs []Run, src, row int) []Run { return add(runs, Run{src, row, row + 1}) }
+
+// add appends a run, as a part of the last one where that is possible.
+func add(runs []Run, r Run) []Run {
+	if r.Lo == r.Hi {
+		return runs
 	}
-	switch t := d.DataType().(type) {
+	if n := len(runs); n > 0 && runs[n-1].Src == r.Src && runs[n-1].Hi == r.Lo {
+		runs[n-1].Hi = r.Hi
+		return runs
+	}
+	return append(runs, r)
+}
+
+// total is the number of rows in runs.
+func total(runs []Run) int {
+	n := 0
+	for _, r := range runs {
+		n += r.Hi - r.Lo
+	}
+	return n
+}
+
+// Take returns the rows of runs, one after another, of arrays of the same type, of which there is at least one. Rows are in range. The caller releases the result and keeps
+// the arrays.
+func Take(ds []arrow.ArrayData, runs []Run, lim *sink.Limit) (arrow.ArrayData, error) {
+	for _, d := range ds {
+		if d.Offset() != 0 {
+			return nil, fault.Unsupportedf("taking from an array with an offset")
+		}
+	}
+	switch t := ds[0].DataType().(type) {
 	case *arrow.StructType:
-		return takeStruct(d, idx, lim)
+		return takeStruct(ds, runs, lim)
 	case *arrow.ListType, *arrow.LargeListType, *arrow.MapType:
-		return takeList(d, idx, lim)
+		return takeList(ds, runs, lim)
 	case *arrow.FixedSizeListType:
-		return takeFixedList(d, idx, int(t.Len()), lim)
+		return takeFixedList(ds, runs, int(t.Len()), lim)
 	case *arrow.DictionaryType:
-		return takeDictionary(d, t, idx, lim)
+		return takeDictionary(ds, t, runs, lim)
 	}
-	leaf, err := sink.New(d.DataType(), lim)
+	leaf, err := sink.New(ds[0].DataType(), lim)
 	if err != nil {
 		return nil, err
 	}
 	defer leaf.Release()
-	leaf.Hint(int64(len(idx)), lim.MaxBytes)
-	if err := takeLeaf(leaf, d, idx); err != nil {
+	leaf.Hint(int64(total(runs)), lim.MaxBytes)
+	if err := takeLeaf(leaf, ds, runs); err != nil {
 		return nil, err
 	}
-	if err := takeValidity(leaf.Valid(), d, idx); err != nil {
+	if err := takeValidity(leaf.Valid(), ds, runs); err != nil {
 		return nil, err
 	}
 	return leaf.Finish()
 }
 
-func takeValidity(v *sink.Validity, d arrow.ArrayData, idx []int) error {
+// validity is the bitmap of an array, nil when there are no nulls.
+func validity(d arrow.ArrayData) []byte {
 	if d.NullN() == 0 || d.Buffers()[0] == nil {
-		return v.AppendRun(true, len(idx))
+		return nil
 	}
-	bits := d.Buffers()[0].Bytes()
-	for _, i := range idx {
-		if err := v.AppendRun(bits[i/8]>>(i%8)&1 == 1, 1); err != nil {
+	return d.Buffers()[0].Bytes()
+}
+
+func takeValidity(v *sink.Validity, ds []arrow.ArrayData, runs []Run) error {
+	for _, r := range runs {
+		var err error
+		if bits := validity(ds[r.Src]); bits != nil {
+			err = v.AppendBits(bits, r.Lo, r.Hi-r.Lo)
+		} else {
+			err = v.AppendRun(true, r.Hi-r.Lo)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func takeLeaf(leaf sink.Leaf, d arrow.ArrayData, idx []int) error {
+func takeLeaf(leaf sink.Leaf, ds []arrow.ArrayData, runs []Run) error {
 	switch leaf := leaf.(type) {
 	case *sink.Null:
-		return leaf.AppendEmpty(len(idx))
+		return leaf.AppendEmpty(total(runs))
 	case *sink.Bits:
-		src := d.Buffers()[1].Bytes()
-		for _, i := range idx {
-			if err := leaf.AppendBits(src, i, 1); err != nil {
+		for _, r := range runs {
+			if err := leaf.AppendBits(ds[r.Src].Buffers()[1].Bytes(), r.Lo, r.Hi-r.Lo); err != nil {
 				return err
 			}
 		}
 	case *sink.Fixed:
-		src := d.Buffers()[1].Bytes()
 		w := leaf.Width()
-		dst, err := leaf.Grow(len(idx))
+		dst, err := leaf.Grow(total(runs))
 		if err != nil {
 			return err
 		}
-		for k, i := range idx {
-			copy(dst[k*w:(k+1)*w], src[i*w:(i+1)*w])
+		for _, r := range runs {
+			n := copy(dst, ds[r.Src].Buffers()[1].Bytes()[r.Lo*w:r.Hi*w])
+			dst = dst[n:]
 		}
 	case *sink.Var:
-		offs, data := d.Buffers()[1].Bytes(), d.Buffers()[2].Bytes()
-		wide := wideOffsets(d.DataType())
-		for _, i := range idx {
-			if err := leaf.Append(data[offset(offs, i, wide):offset(offs, i+1, wide)]); err != nil {
+		for _, r := range runs {
+			offs, data := ds[r.Src].Buffers()[1].Bytes(), ds[r.Src].Buffers()[2].Bytes()
+			var err error
+			if wideOffsets(leaf.Type()) {
+				o := bitpack.Words[uint64](offs)[r.Lo : r.Hi+1]
+				err = leaf.AppendSlices64(data, o[0], o[1:])
+			} else {
+				o := bitpack.Words[uint32](offs)[r.Lo : r.Hi+1]
+				err = leaf.AppendSlices32(data, o[0], o[1:])
+			}
+			if err != nil {
 				return err
 			}
 		}
 	default:
-		return fault.Unsupportedf("taking from %s", d.DataType())
+		return fault.Unsupportedf("taking from %s", leaf.Type())
 	}
 	return nil
 }
@@ -107,51 +155,62 @@ func offset(b []byte, i int, wide bool) int {
 	return int(int32(binary.LittleEndian.Uint32(b[4*i:])))
 }
 
-func takeStruct(d arrow.ArrayData, idx []int, lim *sink.Limit) (arrow.ArrayData, error) {
-	members := make([]arrow.ArrayData, 0, len(d.Children()))
+// children are child i of each array.
+func children(ds []arrow.ArrayData, i int) []arrow.ArrayData {
+	out := make([]arrow.ArrayData, len(ds))
+	for k, d := range ds {
+		out[k] = d.Children()[i]
+	}
+	return out
+}
+
+func takeStruct(ds []arrow.ArrayData, runs []Run, lim *sink.Limit) (arrow.ArrayData, error) {
+	members := make([]arrow.ArrayData, 0, len(ds[0].Children()))
 	defer func() {
 		for _, m := range members {
 			m.Release()
 		}
 	}()
-	for _, c := range d.Children() {
-		m, err := Take(c, idx, lim)
+	for i := range ds[0].Children() {
+		m, err := Take(children(ds, i), runs, lim)
 		if err != nil {
 			return nil, err
 		}
 		members = append(members, m)
 	}
-	v := sink.NewValidity(lim)
-	defer v.Release()
-	if err := takeValidity(v, d, idx); err != nil {
-		return nil, err
-	}
-	return sink.Struct(d.DataType(), len(idx), v, members), nil
+	return nest(ds, runs, total(runs), members, lim)
 }
 
-func takeList(d arrow.ArrayData, idx []int, lim *sink.Limit) (arrow.ArrayData, error) {
-	out := sink.NewList(d.DataType(), lim)
+// nest makes the array of the validity of runs over new children.
+func nest(ds []arrow.ArrayData, runs []Run, n int, members []arrow.ArrayData, lim *sink.Limit) (arrow.ArrayData, error) {
+	v := sink.NewValidity(lim)
+	defer v.Release()
+	if err := takeValidity(v, ds, runs); err != nil {
+		return nil, err
+	}
+	return sink.Struct(ds[0].DataType(), n, v, members), nil
+}
+
+func takeList(ds []arrow.ArrayData, runs []Run, lim *sink.Limit) (arrow.ArrayData, error) {
+	out := sink.NewList(ds[0].DataType(), lim)
 	defer out.Release()
-	offs := d.Buffers()[1].Bytes()
-	wide := wideOffsets(d.DataType())
-	var bits []byte
-	if d.NullN() != 0 && d.Buffers()[0] != nil {
-		bits = d.Buffers()[0].Bytes()
+	wide := wideOffsets(ds[0].DataType())
+	var items []Run
+	for _, r := range runs {
+		bits := validity(ds[r.Src])
+		offs := ds[r.Src].Buffers()[1].Bytes()
+		first := offset(offs, r.Lo, wide)
+		lo := first
+		for i := r.Lo; i < r.Hi; i++ {
+			hi := offset(offs, i+1, wide)
+			if err := out.Append(bits == nil || bits[i/8]>>(i%8)&1 == 1, int64(hi-lo)); err != nil {
+				return nil, err
+			}
+			lo = hi
+		}
+		items = add(items, Run{r.Src, first, lo})
 	}
-	var items []int
-	for _, i := range idx {
-		lo, hi := offset(offs, i, wide), offset(offs, i+1, wide)
-		if err := out.Append(bits == nil || bits[i/8]>>(i%8)&1 == 1, int64(hi-lo)); err != nil {
-			return nil, err
-		}
-		if int64(len(items)+hi-lo) > lim.MaxBytes/8 {
-			return nil, fault.ErrTooLarge
-		}
-		for k := lo; k < hi; k++ {
-			items = append(items, k)
-		}
-	}
-	child, err := Take(d.Children()[0], items, lim)
+	child, err := Take(children(ds, 0), items, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -159,45 +218,26 @@ func takeList(d arrow.ArrayData, idx []int, lim *sink.Limit) (arrow.ArrayData, e
 	return out.Finish(child)
 }
 
-func takeFixedList(d arrow.ArrayData, idx []int, dim int, lim *sink.Limit) (arrow.ArrayData, error) {
-	items := make([]int, 0, len(idx)*dim)
-	for _, i := range idx {
-		for k := range dim {
-			items = append(items, i*dim+k)
-		}
+func takeFixedList(ds []arrow.ArrayData, runs []Run, dim int, lim *sink.Limit) (arrow.ArrayData, error) {
+	items := make([]Run, len(runs))
+	for i, r := range runs {
+		items[i] = Run{r.Src, r.Lo * dim, r.Hi * dim}
 	}
-	child, err := Take(d.Children()[0], items, lim)
+	child, err := Take(children(ds, 0), items, lim)
 	if err != nil {
 		return nil, err
 	}
 	defer child.Release()
-	v := sink.NewValidity(lim)
-	defer v.Release()
-	if err := takeValidity(v, d, idx); err != nil {
-		return nil, err
-	}
-	return sink.Struct(d.DataType(), len(idx), v, []arrow.ArrayData{child}), nil
+	return nest(ds, runs, total(runs), []arrow.ArrayData{child}, lim)
 }
 
-// takeDictionary takes indices and keeps the items.
-func takeDictionary(d arrow.ArrayData, t *arrow.DictionaryType, idx []int, lim *sink.Limit) (arrow.ArrayData, error) {
-	plain := array.NewData(t.IndexType, d.Len(), d.Buffers(), nil, d.NullN(), 0)
-	defer plain.Release()
-	got, err := Take(plain, idx, lim)
-	if err != nil {
-		return nil, err
+// Arrays is Take for arrays.
+func Arrays(as []arrow.Array, runs []Run, lim *sink.Limit) (arrow.Array, error) {
+	ds := make([]arrow.ArrayData, len(as))
+	for i, a := range as {
+		ds[i] = a.Data()
 	}
-	defer got.Release()
-	items, ok := d.Dictionary().(*array.Data)
-	if !ok {
-		return nil, fault.Unsupportedf("dictionary of another kind")
-	}
-	return array.NewDataWithDictionary(t, got.Len(), got.Buffers(), got.NullN(), 0, items), nil
-}
-
-// Array is Take for an array.
-func Array(a arrow.Array, idx []int, lim *sink.Limit) (arrow.Array, error) {
-	d, err := Take(a.Data(), idx, lim)
+	d, err := Take(ds, runs, lim)
 	if err != nil {
 		return nil, err
 	}

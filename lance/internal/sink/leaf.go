@@ -400,10 +400,10 @@ func (l *FixedList) AppendEmpty(n int) error {
 	if n > math.MaxInt/l.dim {
 		return fault.ErrTooLarge
 	}
-	if v := l.items.Valid(); v.Len() > 0 {
-		if err := v.AppendRun(true, n*l.dim); err != nil {
-			return err
-		}
+	// Items appended so far without any validity were valid.
+	v := l.items.Valid()
+	if err := v.AppendRun(true, l.items.Len()-v.Len()+n*l.dim); err != nil {
+		return err
 	}
 	return l.items.AppendEmpty(n * l.dim)
 }
