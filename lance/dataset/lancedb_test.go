@@ -2,6 +2,7 @@ package dataset_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -42,8 +43,13 @@ type spec struct {
 	Delete  []string `json:"delete"`
 	Evolve  int      `json:"evolve"`
 	Compact bool     `json:"compact"`
+	Raw     bool     `json:"raw"` // not through apache-arrow of JavaScript
 	Out     string   `json:"out"`
 	columns []randtable.Column
+}
+
+func (s *spec) hasDictionary() bool {
+	return slices.ContainsFunc(s.columns, func(c randtable.Column) bool { return strings.Contains(c.Type.String(), "dictionary") })
 }
 
 // drawSpec draws a table: its columns, its size, how many writes make it, what is deleted.
@@ -53,11 +59,12 @@ func drawSpec(t *testing.T, r *rand.Rand, dir, name string, depth, maxRows int) 
 		Name: name, Dir: dir, Version: []string{"2.0", "2.1", "2.2"}[r.IntN(3)], Delete: []string{},
 		Out: filepath.Join(dir, name+".arrows"), Compact: r.IntN(5) == 0,
 	}
+	s.Raw = r.IntN(3) > 0
 	s.Evolve = []int{0, 0, 0, 1, 2}[r.IntN(5)]
 	for range 1 + r.IntN(8) {
 		c := randtable.Column{Type: randtable.Type(r, depth), Shape: randtable.Shape(r.IntN(int(randtable.NumShapes)))}
 		c.Nulls = []float64{0, 0, 0.01, 0.3, 0.9, 1}[r.IntN(6)]
-		c.Required = r.IntN(5) == 0
+		c.Required, c.FullStructs = r.IntN(5) == 0, s.Version == "2.0"
 		if r.IntN(4) == 0 {
 			c.Metadata = randtable.Hints(r)
 		}
@@ -78,11 +85,14 @@ func drawSpec(t *testing.T, r *rand.Rand, dir, name string, depth, maxRows int) 
 		var batches []arrow.RecordBatch
 		for left := rows; left > 0; {
 			n := min(left, 1+r.IntN(rows))
+			if s.hasDictionary() {
+				n = left // an IPC file has but one dictionary for a field
+			}
 			batches = append(batches, randtable.Table(r, s.columns, first, n))
 			first += n
 			left -= n
 		}
-		writeIPC(t, path, batches)
+		writeIPC(t, path, s.Raw, batches)
 		s.Parts = append(s.Parts, path)
 	}
 	if r.IntN(2) == 0 {
@@ -95,15 +105,23 @@ func drawSpec(t *testing.T, r *rand.Rand, dir, name string, depth, maxRows int) 
 	return s
 }
 
-// writeIPC writes batches to a file and releases them.
-func writeIPC(t *testing.T, path string, batches []arrow.RecordBatch) {
+// writeIPC writes batches to a file, as a stream or in the file format, and releases them.
+func writeIPC(t *testing.T, path string, raw bool, batches []arrow.RecordBatch) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w := ipc.NewWriter(f, ipc.WithSchema(batches[0].Schema()))
+	var w interface {
+		Write(arrow.RecordBatch) error
+		Close() error
+	} = ipc.NewWriter(f, ipc.WithSchema(batches[0].Schema()))
+	if raw {
+		if w, err = ipc.NewFileWriter(f, ipc.WithSchema(batches[0].Schema())); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, b := range batches {
 		if err := w.Write(b); err != nil {
 			t.Fatal(err)
@@ -115,12 +133,15 @@ func writeIPC(t *testing.T, path string, batches []arrow.RecordBatch) {
 	}
 }
 
-// readIPC reads a stream into the chunks of each column.
-func readIPC(t testing.TB, path string) map[string]randtable.Chunks {
+// readIPC reads what LanceDB read into the chunks of each column.
+func readIPC(t testing.TB, path string, raw bool) map[string]randtable.Chunks {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if raw {
+		return readRaw(t, b)
 	}
 	r, err := ipc.NewReader(bytes.NewReader(b))
 	if err != nil {
@@ -141,6 +162,31 @@ func readIPC(t testing.TB, path string) map[string]randtable.Chunks {
 			}
 		}
 	})
+}
+
+// readRaw reads IPC files, each with its length in front. Without any there are no columns.
+func readRaw(t testing.TB, b []byte) map[string]randtable.Chunks {
+	t.Helper()
+	out := map[string]randtable.Chunks{}
+	for len(b) > 0 {
+		n := binary.LittleEndian.Uint64(b)
+		r, err := ipc.NewFileReader(bytes.NewReader(b[8 : 8+n]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		for i := range r.NumRecords() {
+			batch, err := r.RecordBatchAt(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, f := range batch.Schema().Fields() {
+				out[f.Name] = append(out[f.Name], batch.Column(k))
+			}
+		}
+		b = b[8+n:]
+	}
+	return out
 }
 
 // columnsOf collects the columns of a scan.
@@ -227,7 +273,7 @@ func TestRandomTablesReadAsLanceDBReadsThem(t *testing.T) {
 					t.Logf("version %s, c%d: %s %s nulls %v item nulls %v %v", s.Version, k, c.Type, c.Shape, c.Nulls, c.ItemNulls, c.Metadata)
 				}
 			}()
-			checkTable(t, filepath.Join(s.Dir, s.Name+".lance"), readIPC(t, s.Out), rand.New(rand.NewPCG(seed, uint64(i)+1000)))
+			checkTable(t, filepath.Join(s.Dir, s.Name+".lance"), readIPC(t, s.Out, s.Raw), rand.New(rand.NewPCG(seed, uint64(i)+1000)))
 		})
 	}
 	if refused > len(specs)/2 {
@@ -257,6 +303,7 @@ func recordTables(t *testing.T) {
 		name := fmt.Sprintf("t%02d", i)
 		s := drawSpec(t, r, dir, name, i%3, 250)
 		s.Version = []string{"2.0", "2.1", "2.2"}[i/3%3]
+		s.Raw = false
 		s.Dir, s.Out = out, filepath.Join(out, name+".arrows")
 		specs = append(specs, s)
 	}
@@ -280,7 +327,7 @@ func TestRecordedTablesReadAsLanceDBReadsThem(t *testing.T) {
 	for i, path := range tables {
 		name := strings.TrimSuffix(path, ".arrows")
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			checkTable(t, name+".lance", readIPC(t, path), rand.New(rand.NewPCG(1, uint64(i))))
+			checkTable(t, name+".lance", readIPC(t, path, false), rand.New(rand.NewPCG(1, uint64(i))))
 		})
 	}
 }

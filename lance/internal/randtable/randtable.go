@@ -89,7 +89,11 @@ func Type(r *rand.Rand, depth int) arrow.DataType {
 	if depth > 0 {
 		switch r.IntN(6) {
 		case 0, 1:
-			return arrow.ListOfField(arrow.Field{Name: "item", Type: Type(r, depth-1), Nullable: r.IntN(4) > 0})
+			item := arrow.Field{Name: "item", Type: Type(r, depth-1), Nullable: r.IntN(4) > 0}
+			if r.IntN(6) == 0 {
+				return arrow.LargeListOfField(item)
+			}
+			return arrow.ListOfField(item)
 		case 2, 3:
 			n := 1 + r.IntN(3)
 			fs := make([]arrow.Field, n)
@@ -100,7 +104,7 @@ func Type(r *rand.Rand, depth int) arrow.DataType {
 		}
 	}
 	all := Types()
-	if r.IntN(60) == 0 {
+	if r.IntN(20) == 0 {
 		all = RareTypes()
 	}
 	return all[r.IntN(len(all))]
@@ -112,8 +116,8 @@ type Column struct {
 	Shape Shape
 	// Nulls is the share of nulls at every level that may have them, 0 to 1.
 	Nulls float64
-	// Required says that the column itself may have none.
-	Required bool
+	// Required says that the column itself may have none, FullStructs that no struct may be null.
+	Required, FullStructs bool
 	// ItemNulls is the share of nulls among the items of fixed-size lists.
 	ItemNulls float64
 	// Metadata of the field; Lance takes hints about encodings from it.
@@ -173,6 +177,9 @@ func (g *gen) bytes() []byte {
 }
 
 func (g *gen) one(b array.Builder, t arrow.DataType, nullable bool, depth int) {
+	if t.ID() == arrow.STRUCT && g.c.FullStructs {
+		nullable = false
+	}
 	if nullable && g.r.Float64() < g.c.Nulls {
 		b.AppendNull()
 		return
@@ -242,14 +249,10 @@ func (g *gen) one(b array.Builder, t arrow.DataType, nullable bool, depth int) {
 		g.seq, g.last, g.left = items.seq, items.last, items.left
 	case *array.ListBuilder:
 		b.Append(true)
-		n := g.r.IntN(5)
-		if g.r.IntN(200) == 0 {
-			n = g.r.IntN(1500)
-		}
-		for range n >> (2 * depth) {
-			item := t.(*arrow.ListType).ElemField()
-			g.one(b.ValueBuilder(), item.Type, item.Nullable, depth+1)
-		}
+		g.items(b, t.(*arrow.ListType).ElemField(), depth)
+	case *array.LargeListBuilder:
+		b.Append(true)
+		g.items(b, t.(*arrow.LargeListType).ElemField(), depth)
 	case *array.NullBuilder:
 		b.AppendNull()
 	case *array.BinaryDictionaryBuilder:
@@ -270,6 +273,17 @@ func (g *gen) one(b array.Builder, t arrow.DataType, nullable bool, depth int) {
 		}
 	default:
 		panic(fmt.Sprintf("no values for %s", t))
+	}
+}
+
+// items appends the items of a list.
+func (g *gen) items(b array.ListLikeBuilder, item arrow.Field, depth int) {
+	n := g.r.IntN(5)
+	if g.r.IntN(200) == 0 {
+		n = g.r.IntN(1500)
+	}
+	for range n >> (2 * depth) {
+		g.one(b.ValueBuilder(), item.Type, item.Nullable, depth+1)
 	}
 }
 
