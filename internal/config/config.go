@@ -158,6 +158,27 @@ type Config struct {
 	// need the same admin token. Empty means that there are no peers.
 	Peers string `name:"peers" group:"Warm" help:"URL of a headless Service's admin listeners, for warms with fanout"`
 
+	// Engine answers queries on tables at the admin listener, below /v1/tables: scans,
+	// lookups, searches. auto means true. It costs nothing until it is asked; then
+	// index-cache, and a few batches of rows for each query that runs.
+	Engine Toggle `name:"engine" default:"auto" group:"Engine" help:"answer queries on tables at the admin listener: auto (true), true or false"`
+	// EngineConcurrency is how many queries run at once; sixteen times as many may
+	// wait for their turn, and more are answered 429. 0 means twice the number of
+	// processors. Raising it costs memory, some batches of 8 MiB at most for each,
+	// and lets queries take processor time from the S3 listener.
+	EngineConcurrency int `name:"engine-concurrency" default:"0" group:"Engine" help:"queries that run at once, 0 for twice the processors"`
+	// EngineTimeout is the longest time from a query to the end of its answer; a
+	// query may ask for less. Raising it lets slow clients and large scans hold
+	// their slot for longer.
+	EngineTimeout time.Duration `name:"engine-timeout" default:"1m" group:"Engine" help:"longest time of a query"`
+	// EngineTables is how many tables stay open between queries. One that is not
+	// open costs its first query a look at every shard. Raising it costs some
+	// kilobytes a table, and two bytes for each row that another one hides.
+	EngineTables int `name:"engine-tables" default:"64" group:"Engine" help:"tables that stay open"`
+	// EngineMaxK is the most rows that a search may ask for, and the most keys of
+	// a lookup: such answers are made as a whole, and not streamed.
+	EngineMaxK int `name:"engine-max-k" default:"10000" group:"Engine" help:"most results of a search, and keys of a lookup"`
+
 	// LogLevel is the least severe level that is logged: debug, info, warn or
 	// error. debug writes a line for each request.
 	LogLevel string `name:"log-level" default:"info" group:"Observability" help:"debug, info, warn or error"`

@@ -43,6 +43,7 @@ func (l *Loaded) Validate(b Build) error {
 	v.access()
 	v.cache()
 	v.warm()
+	v.engine()
 	v.observability()
 	return v.report.err()
 }
@@ -205,6 +206,25 @@ func (v *validator) cache() {
 	}
 	if c.IndexCache < 0 || c.IndexCache > MaxIndexCache {
 		v.fault("index-cache", "%s is not between 0 and %s", c.IndexCache, MaxIndexCache)
+	}
+}
+
+func (v *validator) engine() {
+	c := &v.loaded.Config
+	if c.EngineConcurrency < 0 || c.EngineConcurrency > 10_000 {
+		v.fault("engine-concurrency", "%d is not between 0 and 10000", c.EngineConcurrency)
+	}
+	if c.EngineTimeout < 100*time.Millisecond || c.EngineTimeout > time.Hour {
+		v.fault("engine-timeout", "%s is not between 100ms and 1h", c.EngineTimeout)
+	}
+	if c.EngineTables < 1 || c.EngineTables > 100_000 {
+		v.fault("engine-tables", "%d is not between 1 and 100000", c.EngineTables)
+	}
+	if c.EngineMaxK < 1 || c.EngineMaxK > 1_000_000 {
+		v.fault("engine-max-k", "%d is not between 1 and 1000000", c.EngineMaxK)
+	}
+	if c.Engine == On && c.AdminListen == "" {
+		v.fault("engine", "it answers at the admin listener, and admin-listen is empty")
 	}
 }
 
