@@ -46,6 +46,7 @@ type spec struct {
 	Raw     bool     `json:"raw"` // not through apache-arrow of JavaScript
 	Out     string   `json:"out"`
 	columns []randtable.Column
+	shape   string // what is special about it
 }
 
 func (s *spec) hasDictionary() bool {
