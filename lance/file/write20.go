@@ -41,7 +41,9 @@ func (f *field20) buffered() (largest, total int) {
 
 func (f *field20) flush(w *Writer, atLeast int) error {
 	for i, c := range f.columns {
-		if c.Rows == 0 || c.Bytes() < atLeast {
+		// The items of lists that are all empty have an empty page.
+		empty := c.Rows == 0 && atLeast == 0 && f.done[i] == 0 && w.rows > 0
+		if !empty && (c.Rows == 0 || c.Bytes() < atLeast) {
 			continue
 		}
 		p, err := encodeColumn20(c, f.opts)
@@ -109,12 +111,12 @@ func encodeColumn20(c *shred.Column, opts WriterOptions) (*encodedPage, error) {
 // leaf encodes the values of a leaf with their validity.
 func (p *page20) leaf(c *shred.Column, _ WriterOptions) (*pb.ArrayEncoding, error) {
 	v, valid := c.Value.View(), c.Validity()
-	_, dict := c.Field.Type.(*arrow.DictionaryType)
+	t, dict := c.Field.Type.(*arrow.DictionaryType)
 	switch {
 	case v.Kind == encode.Null || c.Nulls == c.Rows && v.Kind != encode.Var && !dict:
 		return &pb.ArrayEncoding{Nullable: &pb.Nullable20{AllNull: true}}, nil
 	case dict:
-		return p.dictionary(v, valid)
+		return p.dictionary(v, valid, t)
 	case v.Kind == encode.Var:
 		return p.binary(v, valid), nil
 	}
@@ -157,7 +159,7 @@ func (p *page20) binary(v *encode.Values, valid []byte) *pb.ArrayEncoding {
 }
 
 // dictionary encodes the values of a column of an Arrow dictionary type: the numbers of distinct ones, null being one of them.
-func (p *page20) dictionary(v *encode.Values, valid []byte) (*pb.ArrayEncoding, error) {
+func (p *page20) dictionary(v *encode.Values, valid []byte, t *arrow.DictionaryType) (*pb.ArrayEncoding, error) {
 	if v.Kind != encode.Fixed && v.Kind != encode.Var {
 		return nil, fault.Unsupportedf("a dictionary of such values in a file of version 2.0")
 	}
@@ -182,7 +184,11 @@ func (p *page20) dictionary(v *encode.Values, valid []byte) (*pb.ArrayEncoding, 
 		}
 		idx[i] = k
 	}
-	indices := p.indices(idx, len(picks))
+	width, most := dictionaryIndex(t)
+	if len(picks) > most {
+		return nil, fault.Unsupportedf("%d distinct values in a dictionary with indices of %d bytes", len(picks), width)
+	}
+	indices := p.indices(idx, width)
 	items := v.Pick(picks)
 	var itemValid []byte
 	if null >= 0 {
@@ -202,18 +208,20 @@ func (p *page20) dictionary(v *encode.Values, valid []byte) (*pb.ArrayEncoding, 
 	return &pb.ArrayEncoding{Dictionary: &pb.Dictionary20{Indices: indices, Items: e, NumItems: uint32(len(picks))}}, nil
 }
 
-// indices encodes numbers up to most.
-func (p *page20) indices(idx []uint32, most int) *pb.ArrayEncoding {
-	if most < 1<<8 {
-		b := make([]byte, len(idx))
-		for i, k := range idx {
-			b[i] = byte(k)
-		}
-		return p.flat(8, b)
-	}
-	b := make([]byte, 0, 4*len(idx))
+// indices encodes numbers in so many bytes each.
+func (p *page20) indices(idx []uint32, width int) *pb.ArrayEncoding {
+	b := make([]byte, 0, width*len(idx))
 	for _, k := range idx {
-		b = binary.LittleEndian.AppendUint32(b, k)
+		switch width {
+		case 1:
+			b = append(b, byte(k))
+		case 2:
+			b = binary.LittleEndian.AppendUint16(b, uint16(k))
+		case 4:
+			b = binary.LittleEndian.AppendUint32(b, k)
+		default:
+			b = binary.LittleEndian.AppendUint64(b, uint64(k))
+		}
 	}
-	return p.flat(32, b)
+	return p.flat(8*width, b)
 }

@@ -1,6 +1,8 @@
 package file
 
 import (
+	"errors"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/hearthcache/hearth/lance/internal/encode"
@@ -111,10 +113,17 @@ func encodeRows(p *leafPage) ([]*encodedPage, error) {
 	if err == nil {
 		return []*encodedPage{out}, nil
 	}
-	if p.rows == 1 {
+	if !errors.Is(err, errChunk) {
 		return nil, err
 	}
-	// What failed is too many absences between two values; a page of fewer rows has fewer.
+	if p.rows == 1 {
+		if p.leafKind() == encode.Bits || p.isDictionary() {
+			return nil, err
+		}
+		out, err := p.fullZip()
+		return []*encodedPage{out}, err
+	}
+	// A page of fewer rows has fewer absences between two values.
 	head, tail := p.split(p.rows / 2)
 	first, err := encodeRows(head)
 	if err != nil {
@@ -166,7 +175,7 @@ func (p *leafPage) encode() (*encodedPage, error) {
 	if valid == 0 {
 		return p.allNull(), nil
 	}
-	if p.opts.Version == V22 && p.num == nil && p.rep == nil && !p.opts.Plain {
+	if p.opts.Version == V22 && p.num == nil && p.rep == nil && !p.opts.Plain && !p.isDictionary() {
 		if out := p.constant(); out != nil {
 			return out, nil
 		}

@@ -2,6 +2,10 @@ package file
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/hearthcache/hearth/lance/internal/encode"
 	"github.com/hearthcache/hearth/lance/internal/fault"
@@ -19,9 +23,15 @@ const (
 	maxLevels     = 1<<16 - 1
 )
 
+// errChunk says that a chunk cannot hold what it must: too many absences between two values, or a value that is too large.
+var errChunk = fault.Unsupportedf("a mini-block chunk of such size")
+
 // miniBlock encodes the page as chunks; see pageRead.miniBlock for what they look like.
 func (p *leafPage) miniBlock() (*encodedPage, error) {
-	choice := encode.MiniBlock(p.values, p.hints())
+	choice, err := encode.MiniBlock(p.values, p.hints())
+	if err != nil {
+		return nil, err
+	}
 	m := &pb.MiniBlockLayout{
 		Value: choice.Mini.Encoding(), Layers: p.layers, NumBuffers: uint64(choice.Mini.Buffers()), NumItems: uint64(p.values.N),
 		HasLargeChunk: p.opts.Version == V22,
@@ -78,7 +88,7 @@ func (w *miniWriter) run() error {
 					break
 				}
 			} else {
-				err = fault.Unsupportedf("more than %d absences between two values", maxLevels)
+				err = fmt.Errorf("more than %d levels: %w", maxLevels, errChunk)
 			}
 			if log == 0 {
 				return err
@@ -135,7 +145,7 @@ func (w *miniWriter) chunk(at, n, level, levels int) error {
 		}
 		*l.out = l.enc.Chunk(l.all[level : level+levels])
 		if len(*l.out) > maxLevelBytes {
-			return fault.Unsupportedf("levels of %d bytes in a chunk", len(*l.out))
+			return fmt.Errorf("levels of %d bytes: %w", len(*l.out), errChunk)
 		}
 		head = binary.LittleEndian.AppendUint16(head, uint16(len(*l.out)))
 	}
@@ -150,7 +160,7 @@ func (w *miniWriter) chunk(at, n, level, levels int) error {
 		}
 	}
 	if size > maxChunk21 && (!w.wide || n > 1 || size > 1<<30) {
-		return fault.Unsupportedf("a chunk of %d bytes", size)
+		return fmt.Errorf("%d bytes: %w", size, errChunk)
 	}
 	w.chunks = padChunk(append(w.chunks, head...))
 	if w.rep != nil {
@@ -218,11 +228,20 @@ func (w *miniWriter) indexRows(from, levels int, last bool) {
 
 // hints are what the field's metadata asks of its encoding.
 func (p *leafPage) hints() encode.Hints {
-	if p.opts.Plain {
-		return encode.Hints{Plain: true}
+	h := encode.Hints{Plain: p.opts.Plain, Compression: p.field.Metadata[keyCompression], Blocks: p.opts.Version == V22}
+	if t, ok := p.field.Type.(*arrow.DictionaryType); ok {
+		h.Index, h.MaxIndex = dictionaryIndex(t)
 	}
-	h := encode.Hints{Compression: p.field.Metadata[keyCompression], Blocks: p.opts.Version == V22}
 	return h
+}
+
+// dictionaryIndex is the size of an index of a dictionary type in bytes, and how many values it can tell apart.
+func dictionaryIndex(t *arrow.DictionaryType) (bytes, values int) {
+	bits := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
+	if !arrow.IsUnsignedInteger(t.IndexType.ID()) {
+		return bits / 8, 1 << min(bits-1, 31)
+	}
+	return bits / 8, min(1<<min(bits, 31), math.MaxInt32)
 }
 
 // Metadata keys of fields by which Lance is told how to encode them.
@@ -230,4 +249,3 @@ const (
 	keyCompression = "lance-encoding:compression"
 	keyStructural  = "lance-encoding:structural-encoding"
 )
-

@@ -456,4 +456,3 @@ func checkNulls(f *schema.Field, a arrow.Array) error {
 
 // ErrNull says that there are nulls in a field that cannot be null.
 var ErrNull = errors.New("lance file: nulls in a field without nulls")
-

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/hearthcache/hearth/lance/internal/encode"
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/pb"
@@ -16,13 +18,8 @@ const fullZipBytes = 256
 // fullZipFits says whether the page is to be written value by value: it is asked for, or values are large.
 func (p *leafPage) fullZipFits() bool {
 	v := p.values
-	for x := v; ; x = x.Items {
-		if x.Kind == encode.Bits {
-			return false // a value has to end with a byte
-		}
-		if x.Kind != encode.List {
-			break
-		}
+	if p.isDictionary() || p.leafKind() == encode.Bits {
+		return false // bits do not end with a byte
 	}
 	switch p.field.Metadata[keyStructural] {
 	case "fullzip":
@@ -33,6 +30,12 @@ func (p *leafPage) fullZipFits() bool {
 	}
 	return v.MaxBytes() >= fullZipBytes
 }
+
+// leafKind is the kind of the innermost values.
+func (p *leafPage) leafKind() encode.Kind { return encode.Leaf(p.values).Kind }
+
+// isDictionary says whether the field has an Arrow dictionary type, which Lance reads from pages with a dictionary only.
+func (p *leafPage) isDictionary() bool { return p.field.Type.ID() == arrow.DICTIONARY }
 
 // fullZip encodes the page value by value, each behind a control word with its levels; see pageRead.fullZip.
 func (p *leafPage) fullZip() (*encodedPage, error) {

@@ -46,8 +46,3 @@ func AppendZip(dst []byte, v *Values, i int) []byte {
 	}
 	return append(dst, x.Data[i*n*x.Width:(i+1)*n*x.Width]...)
 }
-
-// PerValue returns the values of varying length as a full-zip page holds them, and their encoding.
-func PerValue(v *Values, h Hints) (*Values, *pb.CompressiveEncoding) {
-	return v, v.plainEncoding()
-}

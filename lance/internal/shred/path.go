@@ -57,11 +57,18 @@ func (p *Path) Visible(def uint16) bool { return def <= p.visible }
 
 // Layers returns what can be absent given the definition levels that occur, innermost first, and the number that each level
 // gets in a page with these layers.
+//
+// A struct in a struct that is null somewhere is said to be null there too: LanceDB would else find it valid, and miss the
+// values of its members that cannot be null.
 func (p *Path) Layers(seen []bool) (layers []pb.Layer, table []uint16) {
 	table = make([]uint16, p.levels)
+	under := make([]bool, len(p.Lists)) // a null struct, without a list between
+	for i := 1; i < len(p.Lists); i++ {
+		under[i] = !p.Lists[i-1] && (under[i-1] || seen[p.null[i-1]])
+	}
 	next := uint16(1)
-	number := func(level uint16) bool {
-		if !seen[level] {
+	number := func(level uint16, always bool) bool {
+		if !seen[level] && !always {
 			return false
 		}
 		table[level] = next
@@ -69,7 +76,7 @@ func (p *Path) Layers(seen []bool) (layers []pb.Layer, table []uint16) {
 		return true
 	}
 	for i := len(p.Lists) - 1; i >= 0; i-- {
-		null := number(p.null[i])
+		null := number(p.null[i], under[i] && !p.Lists[i] && i < len(p.Lists)-1)
 		if !p.Lists[i] {
 			if null {
 				layers = append(layers, pb.LayerNullableItem)
@@ -78,7 +85,7 @@ func (p *Path) Layers(seen []bool) (layers []pb.Layer, table []uint16) {
 			}
 			continue
 		}
-		empty := number(p.empty[i])
+		empty := number(p.empty[i], false)
 		switch {
 		case null && empty:
 			layers = append(layers, pb.LayerNullAndEmptyList)
