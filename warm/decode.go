@@ -57,8 +57,8 @@ type DecodeReceipt struct {
 }
 
 // maxDecoding is how many generations are decoded at once, whatever the number of jobs:
-// decoding takes processors and memory that clients' requests need.
-const maxDecoding = 2
+// decoding takes a processor, which clients' requests need more.
+const maxDecoding = 1
 
 // decides fills in whether a request decodes, where it leaves that open.
 func (w *Warmer) decides(r Request) Request {

@@ -68,6 +68,9 @@ func evict(cmd *cobra.Command, client *adminClient, flags *adminFlags, path stri
 		}
 		line := fmt.Sprintf("%s: dropped %d pages (%s) of %d objects, facts of %d, %d generations, %d pins",
 			path, d.Pages, inspect.SizeText(d.Bytes), d.Objects, d.Facts, d.Generations, d.Pins)
+		if d.Decoded > 0 {
+			line += fmt.Sprintf(", %d decoded objects (%s)", d.Decoded, inspect.SizeText(d.DecodedBytes))
+		}
 		if field == "path" && d.Facts == 0 && d.Objects == 0 {
 			line += "; for everything below it, end the path with a slash"
 		}

@@ -63,7 +63,7 @@ func printGenerations(w io.Writer, answer []byte) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "STATE\tPUBLICATION\tRESIDENT\tGENERATION")
+	fmt.Fprintln(t, "STATE\tPUBLICATION\tRESIDENT\tDECODED\tGENERATION")
 	for _, g := range list.Generations {
 		resident := "-"
 		if g.Objects > 0 {
@@ -73,7 +73,11 @@ func printGenerations(w io.Writer, answer []byte) error {
 		if publication == "" {
 			publication = "-"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\ts3://%s/%s\n", g.State, publication, resident, g.Bucket, g.Prefix)
+		decoded := "-"
+		if g.DecodedObjects > 0 {
+			decoded = inspect.SizeText(g.DecodedBytes)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\ts3://%s/%s\n", g.State, publication, resident, decoded, g.Bucket, g.Prefix)
 	}
 	if more := list.Total - len(list.Generations); more > 0 {
 		fmt.Fprintf(t, "and %d more; raise --limit\n", more)

@@ -21,7 +21,7 @@ import (
 func (p *process) warmCommand() *cobra.Command {
 	var flags *adminFlags
 	var wait, deadline time.Duration
-	var pin bool
+	var pin, decode bool
 	var fanout bool
 	var budget, priority string
 	var roles, pkColumns []string
@@ -50,6 +50,9 @@ something is missing.`,
 			}
 			if cmd.Flags().Changed("pin") {
 				request.Pin = &pin
+			}
+			if cmd.Flags().Changed("decode") {
+				request.Decode = &decode
 			}
 			if budget != "" {
 				n, err := config.ParseBytes(budget)
@@ -81,6 +84,7 @@ something is missing.`,
 	fs.DurationVar(&wait, "wait", 5*time.Minute, "how long to wait for it to be warm; 0 returns at once")
 	fs.DurationVar(&deadline, "deadline", 0, "give up after this long; 0 means the server's own limit")
 	fs.BoolVar(&pin, "pin", false, "keep the pages until the path is evicted, or with --pin=false no longer")
+	fs.BoolVar(&decode, "decode", false, "decode generations for the engine too, or with --decode=false not even by default")
 	fs.StringVar(&budget, "budget", "", "most bytes to take, such as 256MiB")
 	fs.StringSliceVar(&roles, "roles", nil, "comma-separated roles to take, such as open,pk,blocklist; default all")
 	fs.StringSliceVar(&pkColumns, "pk-columns", nil, "columns of the primary key; default what the generation says")
@@ -95,6 +99,7 @@ type warmRequest struct {
 	Wait     string `json:"wait"`
 	Deadline string `json:"deadline,omitempty"`
 	Pin      *bool  `json:"pin,omitempty"`
+	Decode   *bool  `json:"decode,omitempty"`
 	Budget   int64  `json:"budget_bytes,omitempty"`
 
 	Roles     []string `json:"roles,omitempty"`
@@ -229,6 +234,13 @@ func printAnswer(w io.Writer, a warm.Answer) error {
 		if of := r.Roles.Of(role); of.Objects > 0 {
 			fmt.Fprintf(t, "  %s\t%s of %s\n", role, inspect.SizeText(of.ResidentBytes), inspect.SizeText(of.Bytes))
 		}
+	}
+	if d := r.Decode; d.State != "" {
+		line := fmt.Sprintf("%s: %d objects, %s, of %d generations", d.State, d.Objects, inspect.SizeText(d.Bytes), d.Generations)
+		if d.Error != "" {
+			line += "; " + oneLine(d.Error)
+		}
+		fmt.Fprintf(t, "  decoded\t%s\n", line)
 	}
 	fmt.Fprintf(t, "  origin\t%d LIST, %d GET, %d HEAD, %s in %d rounds\n",
 		r.Requests.List, r.Requests.Get, r.Requests.Head, inspect.SizeText(r.Source.OriginBytes), r.Rounds)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hearthcache/hearth/indexcache"
 	"github.com/hearthcache/hearth/internal/admin"
 	"github.com/hearthcache/hearth/internal/config"
 	"github.com/hearthcache/hearth/internal/embedded"
@@ -44,6 +45,7 @@ type server struct {
 	store     *embedded.Store // nil unless the origin is a directory
 	origin    *origin.Client
 	objects   *object.Service
+	indexes   *indexcache.Cache
 	warmer    *warm.Warmer
 	peers     *admin.Peers  // nil if there are none
 	keys      *keyring.Ring // nil without authentication
@@ -171,12 +173,15 @@ func (v *server) openObjects() error {
 	if err != nil {
 		return err
 	}
+	if err := v.openIndexes(); err != nil {
+		return err
+	}
 	tables, err := watched(s.Loaded)
 	if err != nil {
 		return err
 	}
 	v.warmer, err = warm.New(v.objects, v.objects.Pages(), warm.Options{
-		OnOpen: s.WarmOnOpen.Or(true), Watch: tables,
+		OnOpen: s.WarmOnOpen.Or(true), Watch: tables, Decoder: v.decoder(),
 		Logger: v.log, Registerer: v.registry,
 	})
 	if err != nil || s.Peers == "" {
@@ -268,7 +273,8 @@ func (v *server) serve(verifier *sigv4.Verifier) error {
 	ops := admin.OpsOptions{Ready: v.ready.state, Gatherer: v.registry}
 	adminAPI, err := admin.New(admin.Options{
 		Warmer: v.warmer, Objects: v.objects, Peers: v.peers, Token: v.settings.adminToken, Allowed: options.Allowed,
-		Config: func() any { return v.settings.Settings() }, Version: currentBuild().Version, Ops: ops,
+		Indexes: v.indexes.Stats,
+		Config:  func() any { return v.settings.Settings() }, Version: currentBuild().Version, Ops: ops,
 		Logger: v.log, Registerer: v.registry,
 	})
 	if err != nil {
@@ -338,6 +344,10 @@ func (v *server) close(ctx context.Context) error {
 		v.background.Wait()
 		if v.peers != nil {
 			v.peers.Close()
+		}
+		if v.indexes != nil {
+			v.objects.OnDrop(nil)
+			errs = append(errs, v.indexes.Close())
 		}
 		if v.objects != nil {
 			errs = append(errs, v.objects.Close())

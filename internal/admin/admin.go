@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hearthcache/hearth/indexcache"
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/object"
@@ -55,6 +56,8 @@ type Options struct {
 	Hosts []string
 	// Allowed reports whether a bucket is on the allow-list; nil allows all.
 	Allowed func(bucket string) bool
+	// Indexes returns the numbers of the decoded objects for /stats; nil leaves them out.
+	Indexes func() indexcache.Stats
 	// Peers are asked by warms with fanout; nil if there are none.
 	Peers *Peers
 	// Engine answers queries on tables; nil leaves their paths out.

@@ -8,8 +8,8 @@ import (
 	"github.com/hearthcache/hearth/warm"
 )
 
-// invalidate drops pages, facts, inventories and pins. What is on its way from the
-// origin does not enter either. The origin is not touched.
+// invalidate drops pages, facts, inventories, decoded objects and pins. What is on its way
+// from the origin does not enter either. The origin is not touched.
 //
 //	POST /invalidate
 //	{"prefix": "s3://bucket/dir/"}   every key that begins so; end it with a slash to mean a directory
@@ -43,7 +43,7 @@ func (a *api) invalidate(w http.ResponseWriter, r *http.Request) error {
 		answer.Pins = a.Warmer.Release(p.Bucket, p.Key)
 	}
 	answer.Dropped = a.Objects.Invalidate(epoch.Scope{Bucket: p.Bucket, Key: p.Key, Prefix: path == ""})
-	a.log.Info("invalidated", "bucket", p.Bucket, "key", p.Key, "prefix", path == "", "pages", answer.Pages, "bytes", answer.Bytes)
+	a.log.Info("invalidated", "bucket", p.Bucket, "key", p.Key, "prefix", path == "", "pages", answer.Pages, "bytes", answer.Bytes, "decoded", answer.Decoded)
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }

@@ -189,6 +189,9 @@ func (b *warmBody) peerBody(r warm.Request) []byte {
 	if b.pin != nil {
 		m["pin"] = *b.pin
 	}
+	if b.decode != nil {
+		m["decode"] = *b.decode
+	}
 	if b.budgetBytes > 0 {
 		m["budget_bytes"] = b.budgetBytes
 	}

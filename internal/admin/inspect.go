@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hearthcache/hearth/indexcache"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/warm"
 )
@@ -83,14 +84,21 @@ func (a *api) stats(w http.ResponseWriter, r *http.Request) error {
 	if err := readQuery(r, nil); err != nil {
 		return err
 	}
+	var indexes *indexcache.Stats
+	if a.Indexes != nil {
+		s := a.Indexes()
+		indexes = &s
+	}
 	writeJSON(w, http.StatusOK, struct {
-		Version     string          `json:"version"`
-		Uptime      warm.Duration   `json:"uptime"`
-		Bypassed    bool            `json:"bypassed"`
-		Generations int             `json:"generations"`
-		Pages       pagecache.Stats `json:"pages"`
-		Warm        warm.Stats      `json:"warm"`
+		Version     string            `json:"version"`
+		Uptime      warm.Duration     `json:"uptime"`
+		Bypassed    bool              `json:"bypassed"`
+		Generations int               `json:"generations"`
+		Pages       pagecache.Stats   `json:"pages"`
+		Indexes     *indexcache.Stats `json:"indexes,omitempty"`
+		Warm        warm.Stats        `json:"warm"`
 	}{
+		Indexes: indexes,
 		Version: a.Version, Uptime: warm.Duration(time.Since(a.started).Round(time.Second)), Bypassed: a.Objects.Bypassed(),
 		Generations: a.Objects.Generations().Len(), Pages: a.Objects.Pages().Stats(), Warm: a.Warmer.Stats(),
 	})

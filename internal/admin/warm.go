@@ -14,7 +14,7 @@ import (
 type warmBody struct {
 	path, uri      string
 	wait, deadline time.Duration
-	pin            *bool
+	pin, decode    *bool
 	budgetBytes    int64
 
 	generation, sstable string
@@ -28,8 +28,8 @@ func (b *warmBody) fields() fields {
 		"path": intoString(&b.path), "uri": intoString(&b.uri),
 		"generation": intoString(&b.generation), "sstable": intoString(&b.sstable),
 		"roles": intoStrings(&b.roles), "pk_columns": intoStrings(&b.pkColumns), "priority": intoString(&b.priority),
-		"fanout": intoBool(&b.fanout),
-		"wait":   intoDuration(&b.wait), "deadline": intoDuration(&b.deadline),
+		"fanout": intoBool(&b.fanout), "decode": intoBool(&b.decode),
+		"wait": intoDuration(&b.wait), "deadline": intoDuration(&b.deadline),
 		"pin": intoBool(&b.pin), "budget_bytes": intoBytes(&b.budgetBytes),
 	}
 }
@@ -40,8 +40,9 @@ func (b *warmBody) fields() fields {
 //	{"path": "s3://bucket/prefix", "wait": "10s", "deadline": "5m", "pin": true, "budget_bytes": 1073741824}
 //
 // path (or uri, generation, sstable) is a directory, an object or a whole bucket; the
-// others are optional, and so are "roles": ["pk"], "pk_columns": ["id"], "priority": "high", and
-// "fanout": true, which asks the peers too and adds "peers" to the answer.
+// others are optional, and so are "roles": ["pk"], "pk_columns": ["id"], "priority": "high",
+// "decode": true, which decodes generations for the engine, and "fanout": true, which asks the
+// peers too and adds "peers" to the answer.
 // The answer is a warm.Answer: 200 if the job has ended or wait has passed, 202 if wait
 // is 0 and a job was begun. With 404 and 502 it comes too, saying what was done, with
 // the error in it.
@@ -74,7 +75,7 @@ func (a *api) warm(w http.ResponseWriter, r *http.Request) error {
 
 // request makes of a body what package warm is asked.
 func (a *api) request(b *warmBody) (warm.Request, error) {
-	r := warm.Request{Wait: b.wait, Deadline: b.deadline, Pin: b.pin, BudgetBytes: b.budgetBytes, PKColumns: b.pkColumns}
+	r := warm.Request{Wait: b.wait, Deadline: b.deadline, Pin: b.pin, Decode: b.decode, BudgetBytes: b.budgetBytes, PKColumns: b.pkColumns}
 	field, value := "path", b.path
 	for _, synonym := range []struct{ field, value string }{
 		{"uri", b.uri}, {"generation", b.generation}, {"sstable", b.sstable},
