@@ -103,9 +103,9 @@ func (m *Memory) listBatchesLocked(mem memory.Allocator, order []uint32) iter.Se
 		scorer := NewScorer(uint64(len(m.rowIDs)), m.tokens)
 		var parts postings.Parts
 		for i, n := range order {
-			idf := scorer.IDF(uint64(m.lists.Docs(int(n))))
+			best := float32(scorer.IDF(uint64(m.lists.Docs(int(n)))) * (k1 + 1))
 			m.lists.Parts(int(n), &parts, postings.PartsOptions{Score: func(doc, frequency uint32) float32 {
-				return idf * scorer.Weight(frequency, m.lengths[doc])
+				return best * scorer.share(frequency, m.lengths[doc])
 			}})
 			b.append(&parts)
 			if b.bytes >= batchBytes && i+1 < len(order) {

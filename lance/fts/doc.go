@@ -1,5 +1,5 @@
-// Package fts reads the full-text indexes of Lance tables and searches them as LanceDB 0.39 does: same documents, same
-// scores.
+// Package fts reads, searches and builds the full-text indexes of Lance tables as LanceDB 0.39 does: same documents, same
+// scores, same files.
 //
 // An [Index] consists of partitions, each with a dictionary, the documents and the posting lists of the terms:
 //
@@ -18,11 +18,17 @@
 // rest on other figures, such as the sum over several indexes, see [Stats]; without, scores of different indexes do not
 // compare. Rows that a filter hides do not take places of others in the result.
 //
+// A [Memory] is an index that grows: it takes documents in batches and answers the same queries at any time, through a
+// snapshot of the lists that they need; [Memory.Write] makes the index of a generation of it. A [Builder] makes the index
+// of a column of any size, in partitions that keep a budget of memory. Texts are cut into terms on all processors, and
+// equal documents in equal batches make equal files.
+//
 // An Index never changes and any number of goroutines may search it; it holds memory of its own, see
 // [Index.SizeBytes], and, if posting lists are read on demand, open files until [Index.Close].
 //
 // Errors: [ErrCorrupt] for bytes that contradict themselves, [ErrUnsupported] (also the analyzer's) for indexes of a
-// kind that is not read, with its name, and [ErrQuery] for queries that make no sense here. A damaged index is never a
+// kind that is not read, with its name, [ErrQuery] for queries that make no sense here, and
+// [ErrTooLarge] for documents that a Memory has no room for. A damaged index is never a
 // panic, and costs no more memory than its files account for.
 //
 // Scores are those of LanceDB to within rounding: terms are weighted in 32 bits as there, but summed in 64, so that the
@@ -37,6 +43,6 @@
 // it finds with a higher limit. Here the limit never changes what is best.
 //
 // Not covered: fuzzy matching and its expansion limits, posting blocks of 256 documents (format version 3), formats
-// before version 2, JSON documents, list columns with a document per element, and writing. Searching several columns at
-// once is a search in each index; the best score of a row is the row's.
+// before version 2, JSON documents, and list columns with a document per element. Searching several columns at once is a
+// search in each index; the best score of a row is the row's.
 package fts

@@ -94,7 +94,7 @@ func buildPartition(t testing.TB, a *analyzer.Analyzer, texts []string, firstRow
 		idf := scorer.IDF(uint64(len(lists[term])))
 		e := postings.Encode(lists[term], postings.EncodeOptions{
 			Length:    func(doc uint32) uint32 { return p.lengths[doc] },
-			Score:     func(doc, f uint32) float32 { return idf * scorer.Weight(f, p.lengths[doc]) },
+			Score:     func(doc, f uint32) float32 { return float32(idf*(k1+1)) * scorer.share(f, p.lengths[doc]) },
 			Positions: true,
 		})
 		c.docs = append(c.docs, e.Docs)

@@ -62,6 +62,13 @@ func (s *Scorer) Weight(frequency, length uint32) float32 {
 	return float32((k1+1)*f) / (f + s.norm(length))
 }
 
+// share is Weight without its constant factor, which LanceDB multiplies into the IDF where it computes the maximum scores
+// of posting lists: the same but for the rounding.
+func (s *Scorer) share(frequency, length uint32) float32 {
+	f := float32(frequency)
+	return f / (f + s.norm(length))
+}
+
 // maxWeight is above every Weight.
 const maxWeight = k1 + 1
 
