@@ -3,7 +3,8 @@ package config
 // Budget is how the memory of the process is divided. All values are bytes.
 //
 //	memory ──┬── Arena     pages, mapped outside the Go heap
-//	         └── Facts     object facts, in the Go heap
+//	         └── Facts     object facts, and a quarter for listings of
+//	                       published generations, in the Go heap
 //	index-cache ─ Indexes  decoded objects, in the Go heap
 //	64 MiB + 5 % ───────── everything else in the Go heap
 //
@@ -18,9 +19,9 @@ type Budget struct {
 }
 
 // Facts take a sixteenth of the memory: at 1 GiB that is room for the facts of
-// some 250,000 objects, whose pages alone would need 16 GiB. The bounds keep a
-// tiny cache able to remember its objects and a huge one from giving gigabytes
-// to headers.
+// some 190,000 objects, whose pages alone would need 12 GiB, and for the listings
+// of some 1,600 generations. The bounds keep a tiny cache able to remember its
+// objects and a huge one from giving gigabytes to headers.
 const (
 	factsShare = 16
 	minFacts   = 4 * MiB

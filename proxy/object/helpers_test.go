@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hearthcache/hearth/internal/origin"
+	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/pagecache"
 )
 
@@ -198,4 +199,35 @@ func (c *clock) advance(d time.Duration) {
 func dataKey(n int) string {
 	name := strconv.FormatInt(int64(n), 2)
 	return "db/t.lance/data/" + strings.Repeat("0", 24-len(name)) + name + "17c4cd44249bcaedea354c5053.lance"
+}
+
+const testShard = "db/t.lance/_mem_wal/aa48498d-ac91-59e2-8452-69f46010ace2/"
+
+// publish writes a shard manifest to the origin, behind the service's back, and has the
+// service read it, so that it publishes the directories.
+func publish(t *testing.T, fake *store, s *Service, version uint64, dirs ...string) {
+	t.Helper()
+	fake.put(manifestKey(version), manifest(t, version, dirs...))
+	contents, err := s.ReadAll(t.Context(), "b", manifestKey(version), MaxManifestBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Observe("b", manifestKey(version), contents)
+}
+
+func manifestKey(version uint64) string {
+	return testShard + "manifest/" + memwal.ManifestName(version)
+}
+
+func manifest(t *testing.T, version uint64, dirs ...string) string {
+	t.Helper()
+	m := &memwal.ShardManifest{Version: version, WriterEpoch: 1, CurrentGeneration: 100}
+	for i, dir := range dirs {
+		m.SSTables = append(m.SSTables, memwal.SSTable{Generation: uint64(i + 1), Path: dir})
+	}
+	contents, err := memwal.EncodeShardManifest(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(contents)
 }

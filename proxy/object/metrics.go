@@ -75,6 +75,12 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 		gauge("facts", "Objects whose facts are known.", func() float64 { return float64(s.facts.Len()) }),
 		gauge("facts_bytes", "Memory that the facts occupy.", func() float64 { return float64(s.facts.Bytes()) }),
 		gauge("generations", "Published generations that are known.", func() float64 { return float64(s.generations.Len()) }),
+		gauge("inventories", "Published generations whose listing is held.", func() float64 { return float64(s.generations.Held().Inventories) }),
+		gauge("inventory_bytes", "Memory that the listings of published generations take.", func() float64 { return float64(s.generations.Held().Bytes) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "hearth", Subsystem: "object", Name: "inventories_dropped_total",
+			Help: "Listings of published generations that made room for others and have to be asked for again.",
+		}, func() float64 { return float64(s.generations.Held().Dropped) }),
 		gauge("bypassed", "1 while the cache is switched off.", func() float64 {
 			if s.Bypassed() {
 				return 1

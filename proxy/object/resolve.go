@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hearthcache/hearth/internal/origin"
+	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/class"
 	"github.com/hearthcache/hearth/proxy/publication"
 )
@@ -57,15 +58,17 @@ func (s *Service) confirm(ctx context.Context, g *publication.Generation) *publi
 	if s.unconfirmed.lately(g, s.now()) {
 		return nil
 	}
-	inventory, err := g.Confirm(ctx, func(ctx context.Context) (*publication.Inventory, error) {
+	inventory, err := s.confirmWith(ctx, g, func(ctx context.Context) (*publication.Inventory, error) {
 		if s.unconfirmed.lately(g, s.now()) { // by the one this reader has waited for
 			return nil, errUnconfirmed
 		}
 		entries, err := s.listGeneration(ctx, g)
 		if err != nil {
 			if ctx.Err() == nil {
-				s.unconfirmed.note(g, s.now())
-				s.log.Warn("generation not confirmed, revalidating", "bucket", g.Bucket, "prefix", g.Prefix, "err", err)
+				s.unconfirmed.note(g, s.now().Add(confirmPause))
+				if !errors.Is(err, errUnusable) {
+					s.log.Warn("generation not confirmed, revalidating", "bucket", g.Bucket, "prefix", g.Prefix, "err", err)
+				}
 			}
 			return nil, err
 		}
@@ -77,16 +80,38 @@ func (s *Service) confirm(ctx context.Context, g *publication.Generation) *publi
 	return inventory
 }
 
+// confirmWith is Confirm of a generation. What can never serve as its inventory is not
+// asked for again for a while.
+func (s *Service) confirmWith(
+	ctx context.Context, g *publication.Generation, list func(context.Context) (*publication.Inventory, error),
+) (*publication.Inventory, error) {
+	inventory, err := g.Confirm(ctx, list)
+	if errors.Is(err, errUnusable) || errors.Is(err, publication.ErrTooLarge) {
+		s.log.Warn("listing of a generation cannot be kept, revalidating", "bucket", g.Bucket, "prefix", g.Prefix, "err", err)
+		s.unconfirmed.note(g, s.now().Add(unusablePause))
+	}
+	return inventory, err
+}
+
 // maxInventory bounds the objects of a generation that is confirmed: one has a few dozen.
 const maxInventory = 100_000
 
-// errUnconfirmed says that a listing cannot serve as an inventory, or failed a moment ago.
-var errUnconfirmed = errors.New("object: generation cannot be confirmed")
+var (
+	// errUnconfirmed says that a listing failed a moment ago.
+	errUnconfirmed = errors.New("object: generation cannot be confirmed")
+	// errUnusable says that a listing cannot serve as an inventory.
+	errUnusable = errors.New("object: listing is no inventory")
+)
 
 // listGeneration lists what lies below g, as an inventory needs it.
 func (s *Service) listGeneration(ctx context.Context, g *publication.Generation) ([]publication.Entry, error) {
+	slot, err := s.scheduler.Acquire(ctx, pagecache.Demand)
+	if err != nil {
+		return nil, err
+	}
+	defer slot.Release()
 	var entries []publication.Entry
-	err := s.origin.List(ctx, g.Bucket, g.Prefix, func(e origin.Entry) error {
+	err = s.origin.List(ctx, g.Bucket, g.Prefix, func(e origin.Entry) error {
 		entries = append(entries, entryOf(e))
 		if len(entries) > maxInventory {
 			return usable(entries)
@@ -102,11 +127,11 @@ func (s *Service) listGeneration(ctx context.Context, g *publication.Generation)
 // usable reports why entries cannot serve as an inventory.
 func usable(entries []publication.Entry) error {
 	if len(entries) > maxInventory {
-		return fmt.Errorf("%w: more than %d objects", errUnconfirmed, maxInventory)
+		return fmt.Errorf("%w: more than %d objects", errUnusable, maxInventory)
 	}
 	for i := range entries {
 		if quoted(entries[i].ETag) == "" {
-			return fmt.Errorf("%w: the origin lists no entity tags", errUnconfirmed)
+			return fmt.Errorf("%w: the origin lists no entity tags", errUnusable)
 		}
 	}
 	return nil
@@ -117,37 +142,42 @@ func entryOf(e origin.Entry) publication.Entry {
 	return publication.Entry{Key: e.Key, Size: e.Size, ETag: e.ETag, LastModified: e.LastModified, Raw: e.Raw}
 }
 
-// confirmPause is how long a generation whose listing failed is revalidated before it is
-// listed again: readers do not queue for an origin that is ill.
-const confirmPause = time.Second
+const (
+	// confirmPause is how long a generation whose listing failed is revalidated before it is
+	// listed again: readers do not queue for an origin that is ill.
+	confirmPause = time.Second
+	// unusablePause is how long one is whose listing cannot serve as an inventory. It will
+	// be the same the next time.
+	unusablePause = 5 * time.Minute
+)
 
 // maxFailures bounds what is remembered; forgetting costs a listing.
 const maxFailures = 4096
 
-// failures remember when generations could not be confirmed. The zero value is empty.
+// failures remember until when generations are not to be listed. The zero value is empty.
 type failures struct {
-	mu   sync.Mutex
-	last map[*publication.Generation]time.Time // Guarded by mu
+	mu    sync.Mutex
+	until map[*publication.Generation]time.Time // Guarded by mu
 }
 
 func (f *failures) lately(g *publication.Generation, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at, ok := f.last[g]
-	if ok && now.Sub(at) >= confirmPause {
-		delete(f.last, g)
+	until, ok := f.until[g]
+	if ok && !now.Before(until) {
+		delete(f.until, g)
 		ok = false
 	}
 	return ok
 }
 
-func (f *failures) note(g *publication.Generation, now time.Time) {
+func (f *failures) note(g *publication.Generation, until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.last == nil || len(f.last) == maxFailures {
-		f.last = make(map[*publication.Generation]time.Time)
+	if f.until == nil || len(f.until) == maxFailures {
+		f.until = make(map[*publication.Generation]time.Time)
 	}
-	f.last[g] = now
+	f.until[g] = until
 }
 
 // sameTag compares entity tags of a listing and of an object; some stores leave the

@@ -81,6 +81,9 @@ type Options struct {
 	// MaxGenerations bounds the published generations that are remembered; zero means
 	// publication.DefaultMaxGenerations.
 	MaxGenerations int
+	// InventoryBytes bounds the memory of the listings of published generations; zero means
+	// a quarter of what the facts may take, which get the rest.
+	InventoryBytes int64
 	// Forwards is how many requests that are sent on as they are may be under way at the
 	// origin: so many reads, and so many writes. Zero means as many as the pages' scheduler
 	// has slots. Eight times as many may wait; those beyond them fail with ErrBusy.
@@ -122,6 +125,11 @@ type Service struct {
 	closeErr  error
 }
 
+// inventoryShare is the part of the memory for facts that inventories get. Per object one
+// is twice as large as facts are, and there are hundreds of generations where there are
+// tens of thousands of objects.
+const inventoryShare = 4
+
 // New returns a service over o. Close releases its memory.
 func New(o Origin, opts Options) (*Service, error) {
 	if opts.Logger == nil {
@@ -133,6 +141,10 @@ func New(o Origin, opts Options) (*Service, error) {
 	table, err := class.New(opts.Rules)
 	if err != nil {
 		return nil, err
+	}
+	if given := opts.Facts.MaxBytes; opts.InventoryBytes == 0 && given > 0 {
+		opts.Facts.MaxBytes = max(given-given/inventoryShare, facts.MinBytes)
+		opts.InventoryBytes = given / inventoryShare
 	}
 	store, err := facts.NewStore(opts.Facts)
 	if err != nil {
@@ -161,6 +173,7 @@ func New(o Origin, opts Options) (*Service, error) {
 		generations: publication.NewRegistry(opts.MaxGenerations),
 		log:         opts.Logger, now: opts.now,
 	}
+	s.generations.LimitInventories(opts.InventoryBytes)
 	s.metrics = newMetrics(opts.Registerer, s)
 	s.rules.Store(table)
 	return s, nil

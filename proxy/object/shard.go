@@ -72,7 +72,7 @@ func (s *Service) ReadVersionHint(ctx context.Context, shard publication.Shard) 
 // it has one already, and returns the one it has then; nil if it is violated. The listing
 // must have begun after the generation was published. Confirm takes ownership of entries.
 func (s *Service) Confirm(ctx context.Context, g *publication.Generation, entries []publication.Entry) (*publication.Inventory, error) {
-	return g.Confirm(ctx, func(context.Context) (*publication.Inventory, error) {
+	return s.confirmWith(ctx, g, func(context.Context) (*publication.Inventory, error) {
 		if err := usable(entries); err != nil {
 			return nil, err
 		}

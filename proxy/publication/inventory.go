@@ -20,7 +20,8 @@ type Entry struct {
 // is not changed after it was made.
 type Inventory struct {
 	entries []Entry
-	bytes   int64
+	bytes   int64 // of the objects
+	memory  int64 // of the inventory
 }
 
 // NewInventory takes ownership of entries and sorts them by key bytes, the order
@@ -30,6 +31,7 @@ func NewInventory(entries []Entry) *Inventory {
 	inventory := &Inventory{entries: entries}
 	for i := range entries {
 		inventory.bytes += entries[i].Size
+		inventory.memory += memoryOf(&entries[i])
 	}
 	return inventory
 }

@@ -15,6 +15,9 @@
 //	   |                             v
 //	Forget, Retire                violated   (a write was seen below it)
 //
+// Inventories have a budget of memory. Beyond it the one that was not used for longest is
+// dropped, and its generation is published, but not confirmed, again.
+//
 // A generation that was compacted away is retired ([Registry.Retire]): it is forgotten,
 // and manifests no newer than the one that dropped it do not bring it back, however
 // late they pass by.
@@ -26,6 +29,7 @@ package publication
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,14 +38,14 @@ import (
 	"github.com/hearthcache/hearth/lance/memwal"
 )
 
-// DefaultMaxGenerations bounds a registry unless told otherwise. An inventory
-// takes some 10 KiB, so this is at most a few hundred MiB, reached only by a pod
-// that reads tens of thousands of live generations.
+// DefaultMaxGenerations bounds a registry unless told otherwise. A generation without its
+// inventory takes less than a KiB.
 const DefaultMaxGenerations = 32768
 
 // A Registry holds what is known of generations.
 type Registry struct {
-	max int
+	max         int
+	inventories inventories
 
 	mu      sync.RWMutex
 	gens    map[id]*Generation // Guarded by mu
@@ -61,7 +65,9 @@ func NewRegistry(limit int) *Registry {
 	if limit <= 0 {
 		limit = DefaultMaxGenerations
 	}
-	return &Registry{max: limit, gens: make(map[id]*Generation), shards: make(map[Shard]*newest)}
+	r := &Registry{max: limit, gens: make(map[id]*Generation), shards: make(map[Shard]*newest)}
+	r.LimitInventories(0)
+	return r
 }
 
 // Notify has f called with the generations that an Observe found to be published, after
@@ -110,7 +116,7 @@ func (r *Registry) record(shard Shard, m *memwal.ShardManifest) []*Generation {
 		}
 		g := &Generation{
 			Bucket: shard.Bucket, Prefix: prefix, Table: shard.Table, Shard: shard.ID, Dir: t.Path, Number: t.Generation,
-			slot: make(chan struct{}, 1), since: m.Version,
+			slot: make(chan struct{}, 1), since: m.Version, inventories: &r.inventories,
 		}
 		r.gens[name] = g
 		r.retired.lift(name)
@@ -131,11 +137,20 @@ func (r *Registry) makeRoomLocked(shard Shard, latest *newest) bool {
 			continue
 		}
 		if _, live := latest.live[g.Dir]; !live {
-			delete(r.gens, name)
+			r.forgetLocked(name)
 			return true
 		}
 	}
 	return false
+}
+
+// forgetLocked takes a generation out, if it is there.
+func (r *Registry) forgetLocked(name id) {
+	if g := r.gens[name]; g != nil {
+		delete(r.gens, name)
+		g.gone.Store(true)
+		r.inventories.remove(g)
+	}
 }
 
 // Lookup returns the generation that bucket/key lies below, or nil if it is not
@@ -160,7 +175,7 @@ func (r *Registry) Forget(scope epoch.Scope) int {
 		below := scope.Bucket == "" || (scope.Bucket == name.bucket && scope.Prefix && strings.HasPrefix(name.prefix, scope.Key))
 		above := scope.Bucket == name.bucket && strings.HasPrefix(scope.Key, name.prefix)
 		if below || above {
-			delete(r.gens, name)
+			r.forgetLocked(name)
 			// The newest manifest has to be read again for the generation to become known.
 			delete(r.shards, Shard{g.Bucket, g.Table, g.Shard})
 			n++
@@ -240,7 +255,10 @@ type Generation struct {
 
 	slot chan struct{} // held by the one that lists
 
-	opened atomic.Bool // Open was called
+	opened      atomic.Bool   // Open was called
+	gone        atomic.Bool   // from the registry
+	used        atomic.Uint64 // when the inventory was used last, by the clock of inventories
+	inventories *inventories
 
 	mu        sync.Mutex
 	state     State
@@ -266,8 +284,11 @@ func (g *Generation) namedBy(version uint64) {
 	g.since = min(g.since, version)
 }
 
-// State returns the state and, if Confirmed, the inventory.
+// State returns the state and, if Confirmed, the inventory, which counts as used.
 func (g *Generation) State() (State, *Inventory) {
+	if now := g.inventories.clock.Load(); g.used.Load() != now {
+		g.used.Store(now)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.state, g.inventory
@@ -277,15 +298,31 @@ func (g *Generation) State() (State, *Inventory) {
 // violated.
 func (g *Generation) Violate() bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	was := g.state
 	g.state, g.inventory = Violated, nil
+	g.mu.Unlock()
+	g.inventories.remove(g)
 	return was != Violated
+}
+
+func (g *Generation) has(inventory *Inventory) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.inventory == inventory
+}
+
+// unconfirm takes the inventory away, unless it is another one by now.
+func (g *Generation) unconfirm(inventory *Inventory) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inventory == inventory {
+		g.state, g.inventory = Published, nil
+	}
 }
 
 // Confirm returns the inventory, calling list to get it if it is not known yet:
 // one caller lists, the others wait for it. It returns nil without an error if the
-// generation is violated. An error is list's or ctx's and is not remembered.
+// generation is violated. An error is list's, ErrTooLarge or ctx's and is not remembered.
 func (g *Generation) Confirm(ctx context.Context, list func(context.Context) (*Inventory, error)) (*Inventory, error) {
 	if state, inventory := g.State(); state != Published {
 		return inventory, nil
@@ -303,11 +340,22 @@ func (g *Generation) Confirm(ctx context.Context, list func(context.Context) (*I
 	if err != nil {
 		return nil, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.state != Published { // violated while listing
+	if !g.inventories.fits(inventory.memory) {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, inventory.memory)
+	}
+	if !g.confirmed(inventory) { // violated while listing
 		return nil, nil
 	}
-	g.state, g.inventory = Confirmed, inventory
+	g.inventories.admit(g, inventory)
 	return inventory, nil
+}
+
+func (g *Generation) confirmed(inventory *Inventory) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.state != Published {
+		return false
+	}
+	g.state, g.inventory = Confirmed, inventory
+	return true
 }

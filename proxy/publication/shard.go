@@ -100,7 +100,7 @@ func (r *Registry) Retire(bucket, prefix string, version uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	name := id{bucket, prefix}
-	delete(r.gens, name)
+	r.forgetLocked(name)
 	r.retired.add(name, version)
 }
 
