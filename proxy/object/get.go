@@ -81,7 +81,7 @@ func (s *Service) get(ctx context.Context, q Request, v verdict) (o *Object, err
 	for attempt := 0; ; attempt++ {
 		switch v.Class {
 		case class.Never:
-			o, err = s.stream(ctx, q)
+			o, err = s.streamNever(ctx, q)
 		case class.Immutable:
 			o, err = s.getImmutable(ctx, q, v)
 		default:

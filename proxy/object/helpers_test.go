@@ -131,7 +131,11 @@ func (s *store) Do(_ context.Context, r *origin.Request) (*http.Response, error)
 		}
 		s.put(r.Key, string(data))
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: 0, Body: http.NoBody}, nil
+	status := http.StatusOK
+	if _, _, err := s.find(r.Key); err != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		status = http.StatusNotFound
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: 0, Body: http.NoBody}, nil
 }
 
 // newService makes a service over s with a small cache.

@@ -8,9 +8,7 @@ import (
 
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origin"
-	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/proxy/class"
-	"github.com/hearthcache/hearth/proxy/publication"
 )
 
 // An Effect is what a forwarded request may change. The zero value is nothing.
@@ -43,7 +41,7 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 		return nil, err
 	}
 	if effect.Bucket == "" {
-		return s.do(ctx, r)
+		return s.forwardRead(ctx, r)
 	}
 	rewritten := s.rewritten(effect)
 	s.invalidateEffect(effect)
@@ -101,9 +99,9 @@ func (s *Service) watchWrites(e Effect, rewritten map[string]bool) {
 		return
 	}
 	for _, key := range e.Keys {
-		if table, shard, _, ok := memwal.ParseManifestPath(key); ok && !e.Replaces {
+		if a := s.await(e.Bucket, key); !e.Replaces && a.version > 0 && a.version == a.newest {
 			// The table is being dropped: under its name, versions begin anew.
-			s.generations.ForgetShard(publication.Shard{Bucket: e.Bucket, Table: table, ID: shard})
+			s.generations.ForgetShard(a.shard)
 		}
 		if g := s.generations.Lookup(e.Bucket, key); g != nil {
 			if g.Violate() {

@@ -64,6 +64,9 @@ func TestAnOldManifestDoesNotPublishWhatANewerOneDropped(t *testing.T) {
 		t.Errorf("got %q", fresh)
 	}
 	r.ForgetShard(theShard)
+	if state, _ := r.Lookup(bucket, below+"c_gen_3/").State(); state != publication.Violated {
+		t.Errorf("a generation of the table that was dropped is %s", state)
+	}
 	if diff := cmp.Diff([]string{"a_gen_1"}, observe(r, 1, "a_gen_1")); diff != "" {
 		t.Errorf("after the table was made again:\n%s", diff)
 	}

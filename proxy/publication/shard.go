@@ -29,9 +29,15 @@ func (n *newest) names(version uint64, dir string) bool {
 }
 
 // newestLocked remembers m if it is the newest manifest of its shard, and returns the one
-// that is; nil if there is no room to remember it.
+// that is; nil if there is no room to remember it. A manifest is written once: one that
+// says something else than before under the same number is of another table, made again
+// under the name of the old one.
 func (r *Registry) newestLocked(shard Shard, m *memwal.ShardManifest) *newest {
 	n := r.shards[shard]
+	if n != nil && m.Version == n.version && !n.says(m) {
+		r.forgetShardLocked(shard)
+		n = nil
+	}
 	if n != nil && m.Version <= n.version {
 		return n
 	}
@@ -44,6 +50,16 @@ func (r *Registry) newestLocked(shard Shard, m *memwal.ShardManifest) *newest {
 	}
 	r.shards[shard] = n
 	return n
+}
+
+// says reports whether n is what m says.
+func (n *newest) says(m *memwal.ShardManifest) bool {
+	for _, t := range m.SSTables {
+		if _, live := n.live[t.Path]; !live {
+			return false
+		}
+	}
+	return len(n.live) == len(m.SSTables) && n.next == m.CurrentGeneration
 }
 
 // Newest describes the newest manifest of a shard that was seen.
@@ -85,12 +101,22 @@ func (r *Registry) Dropped(shard Shard) []*Generation {
 	return gone
 }
 
-// ForgetShard forgets which manifest of a shard is the newest: its table was dropped and
-// made again, and versions begin anew.
+// ForgetShard forgets which manifest of a shard is the newest: its table was dropped, and
+// if it is made again, versions begin anew. What was published of the old table is
+// violated: it is gone, or about to go.
 func (r *Registry) ForgetShard(shard Shard) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.forgetShardLocked(shard)
+}
+
+func (r *Registry) forgetShardLocked(shard Shard) {
 	delete(r.shards, shard)
+	for _, g := range r.gens {
+		if g.Bucket == shard.Bucket && g.Table == shard.Table && g.Shard == shard.ID {
+			g.Violate()
+		}
+	}
 }
 
 // Retire forgets a generation for good: manifests up to a version, which dropped it, do
