@@ -35,7 +35,9 @@ func (rd *reading) array21(top *node, spans []span) (arrow.ArrayData, error) {
 		if e == nil {
 			lr := &leafRead{leaf: leaf, levels: levels{chain: n.chain, limit: int(rd.lim.MaxBytes / 2)}}
 			reads[n] = lr
-			e = rd.leaf21(n, lr, spans)
+			if e = rd.leaf21(n, lr, spans); e == nil {
+				e = lr.levels.check()
+			}
 		}
 		if e != nil {
 			err = e

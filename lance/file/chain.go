@@ -28,6 +28,9 @@ type chain struct {
 	reach []int
 	// slot[d] says that level d has a value slot.
 	slot []bool
+	// least[d] is the least repetition level that a definition level d can come with, and that can come after it: an absent list
+	// begins where it is, and nothing goes on in it.
+	least []uint16
 }
 
 func newChain(lists []bool) *chain {
@@ -61,6 +64,7 @@ func newChain(lists []bool) *chain {
 	}
 	for _, r := range c.reach {
 		c.slot = append(c.slot, r == n-1)
+		c.least = append(c.least, c.starts[r])
 	}
 	return c
 }

@@ -45,6 +45,25 @@ func (l *levels) add(rep, def []uint16, n int) error {
 	return nil
 }
 
+// check checks that levels make sense one after another.
+func (l *levels) check() error {
+	if l.rep == nil {
+		return nil
+	}
+	need := l.chain.maxRep
+	for i, rep := range l.rep {
+		least := uint16(0)
+		if l.def != nil {
+			least = l.chain.least[l.def[i]]
+		}
+		if rep < max(need, least) {
+			return fault.Corruptf("repetition level %d where nothing goes on", rep)
+		}
+		need = least
+	}
+	return nil
+}
+
 // agree says whether two leaves below the same struct at position pos say the same of everything down to it: where its
 // elements begin, and which of them, or of what is above them, are absent.
 func (l *levels) agree(m *levels, pos int) bool {
