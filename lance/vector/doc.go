@@ -1,6 +1,6 @@
 // Package vector searches for nearest vectors: through the index that Lance builds into
 // every flushed generation (IVF_HNSW_SQ with a single partition), and by exact scan
-// where there is no such index.
+// where there is no such index. It builds such indexes too.
 //
 // An Index is that index, loaded whole:
 //
@@ -24,6 +24,11 @@
 // A Source gives the vectors of rows: Column from a Lance file, Memory from memory. Rows are numbered
 // as in the index's _rowid, which for a generation is the offset in its data file.
 //
+// Build makes an index of vectors in memory, on all processors and always the same one for
+// the same vectors; Built.Write writes it. Distances while building are those of codes,
+// in whole numbers. Unlike LanceDB's, the index of a cosine table codes vectors at length
+// 1, so that LanceDB too ranks them rightly through it.
+//
 // Ownership: an Index holds no file and no Arrow memory, and is safe for concurrent
 // use; so is a Column, which borrows its file. Results belong to the caller.
 //
@@ -32,6 +37,6 @@
 // contradict themselves; ErrQuery for a query that cannot be answered.
 //
 // A distance that is not a number (a vector with NaN, or one without length under
-// cosine) is no hit, as in LanceDB. The package builds no index and reads no index of
-// the base table but for its kind.
+// cosine) is no hit, as in LanceDB. The package reads no index of the base table but for
+// its kind, unless it is one of this kind with one partition, and builds no other.
 package vector

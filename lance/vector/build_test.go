@@ -1,0 +1,171 @@
+package vector
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func (s *slab) memory(t testing.TB) *Memory {
+	t.Helper()
+	rows := make([]uint64, len(s.data)/s.dim)
+	for i := range rows {
+		rows[i] = uint64(i)
+	}
+	m, err := NewMemory(s.dim, rows, s.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestProductsOfPackedCodes(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for _, dim := range []int{1, 2, 3, 23, 24, 25, 64, 100, 384, 1000} {
+		codes := make([]byte, 4*dim)
+		for i := range codes {
+			codes[i] = byte(r.Uint32())
+		}
+		for i := range dim {
+			codes[i], codes[dim+i] = 255, byte(255*(i%2))
+		}
+		p := newPacked(dim, codes)
+		back := make([]uint64, p.words)
+		for i := range 4 {
+			p.backward(uint32(i), back)
+			for j := range 4 {
+				want := 0
+				for d := range dim {
+					diff := int(codes[i*dim+d]) - int(codes[j*dim+d])
+					want += diff * diff
+				}
+				if got := p.distance(uint32(i), back, uint32(j)); int(got) != want {
+					t.Fatalf("%d dimensions, %d to %d: %d, want %d", dim, i, j, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestBuiltGraphsFindTheNearest(t *testing.T) {
+	const rows, dim, queries = 1000, 32, 30
+	for name, d := range datasets {
+		t.Run(name, func(t *testing.T) {
+			src := d.slab(rows, dim)
+			b, err := Build(t.Context(), src.memory(t), BuildOptions{Metric: d.metric, Seed: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			plans := []Plan{PlanAuto, PlanGraph}
+			if d.metric == Dot {
+				plans = plans[:1]
+			}
+			for _, plan := range plans {
+				sum := 0.0
+				for q := range queries {
+					query := d.query(q, dim)
+					res, err := b.Index().Search(t.Context(), query, src, SearchOptions{K: 10, Plan: plan, Ef: 100})
+					if err != nil {
+						t.Fatal(err)
+					}
+					sum += recall(src.brute(d.metric, query, 10, nil), res.Hits)
+				}
+				if sum/queries < 0.95 {
+					t.Errorf("%s: recall %.3f", plan, sum/queries)
+				} else {
+					t.Logf("%s: recall %.3f", plan, sum/queries)
+				}
+			}
+			degrees := len(b.index.graph.levels[0].edges) / b.Len()
+			t.Logf("%d levels, %d neighbours each", len(b.index.graph.levels), degrees)
+		})
+	}
+}
+
+func TestTheGraphDependsOnNothingButVectorsAndOptions(t *testing.T) {
+	d := datasets["l2-clustered"]
+	src := d.slab(700, 16).memory(t)
+	var first *Built
+	for _, parallel := range []int{1, 2, 5} {
+		b, err := Build(t.Context(), src, BuildOptions{Seed: 7, Parallel: parallel})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = b
+			continue
+		}
+		for l := range first.index.graph.levels {
+			if !slices.Equal(first.index.graph.levels[l].edges, b.index.graph.levels[l].edges) {
+				t.Fatalf("level %d differs with %d processors", l, parallel)
+			}
+		}
+	}
+}
+
+// reachable counts the nodes of level 0 that a walk from the entry comes by.
+func (g *graph) reachable() int {
+	seen := map[uint32]bool{g.entry: true}
+	walk := []uint32{g.entry}
+	for len(walk) > 0 {
+		n := walk[len(walk)-1]
+		walk = walk[:len(walk)-1]
+		for _, next := range g.levels[0].neighbours(n) {
+			if !seen[next] {
+				seen[next] = true
+				walk = append(walk, next)
+			}
+		}
+	}
+	return len(seen)
+}
+
+func TestEveryVectorCanBeReached(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	kinds := map[string]func(i int) float32{
+		"one value":         func(int) float32 { return 1 },
+		"two values":        func(i int) float32 { return float32(i % 2) },
+		"distant clusters":  func(i int) float32 { return float32(i%17)*1000 + r.Float32() },
+		"many duplicates":   func(i int) float32 { return float32(i % 20) },
+		"a line":            func(i int) float32 { return float32(i) },
+		"spheres of points": func(i int) float32 { return r.Float32() * float32(i%3) },
+	}
+	for name, value := range kinds {
+		for _, n := range []int{1, 2, 5, 40, 500} {
+			const dim = 4
+			data := make([]float32, 0, n*dim)
+			for i := range n {
+				v := value(i)
+				data = append(data, v, v+r.Float32()*0.001, v/2, 0)
+			}
+			s := &slab{dim: dim, data: data}
+			b, err := Build(t.Context(), s.memory(t), BuildOptions{M: 4, EfConstruction: 16, Seed: seed})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.index.graph.reachable(); got != n {
+				t.Errorf("%s: %d of %d reached", name, got, n)
+			}
+		}
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	for _, size := range []struct{ rows, dim int }{{20_000, 384}} {
+		d := datasets["l2-clustered"]
+		src := d.slab(size.rows, size.dim).memory(b)
+		b.Run(fmt.Sprintf("rows=%d/dim=%d", size.rows, size.dim), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := Build(b.Context(), src, BuildOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(size.rows)*float64(b.N)/b.Elapsed().Seconds(), "vectors/s")
+		})
+	}
+}
