@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/apache/arrow-go/v18/arrow"
@@ -65,7 +66,7 @@ type hit struct {
 // those that the filter excludes take no places. Rows that no index covers are read and scored all the same. The
 // caller releases the answer.
 func (s *Snapshot) SearchText(ctx context.Context, o TextOptions) (arrow.RecordBatch, error) {
-	words := fmt.Sprintf("text search in %s: %+v, k %d", o.Column, o.Query, o.K)
+	words := fmt.Sprintf("text search in %s: %s, k %d", o.Column, queryWords(o.Query), o.K)
 	ctx, q := s.begin(ctx, o.Plan, words)
 	b, err := q.searchText(ctx, o)
 	rows := int64(0)
@@ -73,6 +74,40 @@ func (s *Snapshot) SearchText(ctx context.Context, o TextOptions) (arrow.RecordB
 		rows = b.NumRows()
 	}
 	return b, q.end(rows, err)
+}
+
+// queryWords is a text query for people.
+func queryWords(q fts.Query) string {
+	list := func(name string, of []fts.Query) string {
+		parts := make([]string, len(of))
+		for i, x := range of {
+			parts[i] = queryWords(x)
+		}
+		return name + "(" + strings.Join(parts, ", ") + ")"
+	}
+	switch q := q.(type) {
+	case fts.Match:
+		if q.Operator == fts.And {
+			return fmt.Sprintf("all of %q", q.Text)
+		}
+		return fmt.Sprintf("%q", q.Text)
+	case fts.Phrase:
+		return fmt.Sprintf("the phrase %q", q.Text)
+	case fts.Boolean:
+		var parts []string
+		for _, x := range []struct {
+			name string
+			of   []fts.Query
+		}{{"must", q.Must}, {"should", q.Should}, {"must not", q.MustNot}} {
+			if len(x.of) > 0 {
+				parts = append(parts, list(x.name, x.of))
+			}
+		}
+		return strings.Join(parts, " ")
+	case fts.Boost:
+		return fmt.Sprintf("%s, less %v of %s", queryWords(q.Positive), q.NegativeBoost, queryWords(q.Negative))
+	}
+	return fmt.Sprintf("%T", q)
 }
 
 func (q *query) searchText(ctx context.Context, o TextOptions) (arrow.RecordBatch, error) {

@@ -103,7 +103,28 @@ func (c *adminClient) call(ctx context.Context, method, path string, body any) (
 		}
 		reader = bytes.NewReader(encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, reader)
+	req, err := c.request(ctx, method, path, reader)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("admin API at %s: read answer: %w", c.base, err)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		return answer, c.refused(resp, answer)
+	}
+	return answer, nil
+}
+
+// request makes a request with a body of JSON, or none.
+func (c *adminClient) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +134,11 @@ func (c *adminClient) call(ctx context.Context, method, path string, body any) (
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	return req, nil
+}
+
+// do sends a request. The caller closes the body of the answer.
+func (c *adminClient) do(req *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if cause := (*url.Error)(nil); errors.As(err, &cause) {
@@ -120,15 +146,12 @@ func (c *adminClient) call(ctx context.Context, method, path string, body any) (
 		}
 		return nil, fmt.Errorf("admin API at %s: %w", c.base, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("admin API at %s: read answer: %w", c.base, err)
-	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		return answer, fmt.Errorf("admin API at %s: %s: %s", c.base, resp.Status, problemText(answer))
-	}
-	return answer, nil
+	return resp, nil
+}
+
+// refused is the error of an answer that is one.
+func (c *adminClient) refused(resp *http.Response, answer []byte) error {
+	return fmt.Errorf("admin API at %s: %s: %s", c.base, resp.Status, problemText(answer))
 }
 
 // problemText returns what an error answer says, in one line.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,11 +46,7 @@ its generations are not merged in. A generation's rows include its tombstones
 			default:
 				return usage(cmd, fmt.Errorf("--format: %q is not arrow, json or csv", format))
 			}
-			for name := range strings.SplitSeq(columns, ",") {
-				if name = strings.TrimSpace(name); name != "" {
-					o.Columns = append(o.Columns, name)
-				}
-			}
+			o.Columns = splitNames(columns)
 			target, err := flags.open(cmd.Context(), p, cmd, a[0])
 			if err != nil {
 				return about(a[0], err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -47,10 +46,7 @@ is then 1.
 			report.Path = a[0]
 			err = pipe(cmd, func(w io.Writer) error {
 				if asJSON {
-					e := json.NewEncoder(w)
-					e.SetIndent("", "  ")
-					e.SetEscapeHTML(false)
-					return e.Encode(report)
+					return writeJSONTo(w, report)
 				}
 				return inspect.WriteText(w, report, inspect.TextOptions{All: pages})
 			})

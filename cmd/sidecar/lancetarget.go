@@ -43,8 +43,14 @@ type lanceFlags struct {
 // lanceFlags adds the flags to cmd.
 func (p *process) lanceFlags(cmd *cobra.Command) *lanceFlags {
 	f := &lanceFlags{}
+	cmd.Flags().Uint64Var(&f.version, "version", 0, "version of a table; 0 is the latest")
+	f.addStore(cmd)
+	return f
+}
+
+// addStore adds the flags that say where paths are read.
+func (f *lanceFlags) addStore(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.Uint64Var(&f.version, "version", 0, "version of a table; 0 is the latest")
 	fs.StringVar(&f.endpoint, "endpoint", "", "URL of a running Hearth to read s3:// paths through, such as http://127.0.0.1:9000")
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	config.AddFlags(all)
@@ -52,7 +58,6 @@ func (p *process) lanceFlags(cmd *cobra.Command) *lanceFlags {
 		fs.AddFlag(all.Lookup(name))
 	}
 	fs.SortFlags = false
-	return f
 }
 
 // A lanceTarget is a path in a store.

@@ -16,6 +16,7 @@ import (
 	"github.com/hearthcache/hearth/internal/admin"
 	"github.com/hearthcache/hearth/internal/config"
 	"github.com/hearthcache/hearth/internal/embedded"
+	"github.com/hearthcache/hearth/internal/engine"
 	"github.com/hearthcache/hearth/internal/keyring"
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/internal/sigv4"
@@ -24,13 +25,15 @@ import (
 	"github.com/hearthcache/hearth/proxy"
 	"github.com/hearthcache/hearth/proxy/facts"
 	"github.com/hearthcache/hearth/proxy/object"
+	"github.com/hearthcache/hearth/proxy/snapshot"
 	"github.com/hearthcache/hearth/warm"
 )
 
 // A server is everything that serve runs, wired together:
 //
 //	s3 listener ─── tracing ─ proxy ─┬─ object service ─ pages, facts
-//	admin listener ─ admin ─ warmer ─┘        └ origin client ─ embedded store, or the network
+//	admin listener ─ admin ┬ warmer ─┤        └ origin client ─ embedded store, or the network
+//	                       └ engine ─┘
 //	ops listener ── probes, metrics
 //
 // startServer makes it from top to bottom of the list below and close takes it
@@ -47,8 +50,9 @@ type server struct {
 	objects   *object.Service
 	indexes   *indexcache.Cache
 	warmer    *warm.Warmer
-	peers     *admin.Peers  // nil if there are none
-	keys      *keyring.Ring // nil without authentication
+	engine    *engine.Engine // nil if it is off
+	peers     *admin.Peers   // nil if there are none
+	keys      *keyring.Ring  // nil without authentication
 	// generatedKeys is the file with the key that was made for the embedded store;
 	// empty if keys were configured.
 	generatedKeys string
@@ -103,6 +107,9 @@ func (p *process) startServer(ctx context.Context, s *settings, log *slog.Logger
 		return nil, err
 	}
 	if err := v.openObjects(); err != nil {
+		return nil, err
+	}
+	if err := v.openEngine(); err != nil {
 		return nil, err
 	}
 	verifier, err := v.openKeys()
@@ -166,9 +173,10 @@ func (v *server) openObjects() error {
 			}),
 			Logger: v.log,
 		},
-		Facts:  facts.Options{MaxBytes: int64(budget.Facts)},
-		Rules:  s.rules,
-		Logger: v.log, Registerer: v.registry,
+		Facts:     facts.Options{MaxBytes: int64(budget.Facts)},
+		Rules:     s.rules,
+		Snapshots: snapshot.Options{Tables: s.tables},
+		Logger:    v.log, Registerer: v.registry,
 	})
 	if err != nil {
 		return err
@@ -181,7 +189,7 @@ func (v *server) openObjects() error {
 		return err
 	}
 	v.warmer, err = warm.New(v.objects, v.objects.Pages(), warm.Options{
-		OnOpen: s.WarmOnOpen.Or(true), Watch: tables, Decoder: v.decoder(),
+		OnOpen: s.WarmOnOpen.Or(true), Watch: tables, Decoder: v.decoder(), Decode: s.engineOn(),
 		Logger: v.log, Registerer: v.registry,
 	})
 	if err != nil || s.Peers == "" {
@@ -271,12 +279,16 @@ func (v *server) serve(verifier *sigv4.Verifier) error {
 		options.Allowed = v.origin.Allowed
 	}
 	ops := admin.OpsOptions{Ready: v.ready.state, Gatherer: v.registry}
-	adminAPI, err := admin.New(admin.Options{
+	adminOptions := admin.Options{
 		Warmer: v.warmer, Objects: v.objects, Peers: v.peers, Token: v.settings.adminToken, Allowed: options.Allowed,
 		Indexes: v.indexes.Stats,
 		Config:  func() any { return v.settings.Settings() }, Version: currentBuild().Version, Ops: ops,
 		Logger: v.log, Registerer: v.registry,
-	})
+	}
+	if v.engine != nil {
+		adminOptions.Engine = v.engine
+	}
+	adminAPI, err := admin.New(adminOptions)
 	if err != nil {
 		return err
 	}
@@ -340,6 +352,9 @@ func (v *server) close(ctx context.Context) error {
 		var errs []error
 		if v.warmer != nil {
 			errs = append(errs, v.warmer.Close())
+		}
+		if v.engine != nil {
+			errs = append(errs, v.engine.Close())
 		}
 		v.background.Wait()
 		if v.peers != nil {

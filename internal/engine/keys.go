@@ -45,8 +45,10 @@ func keysOf(s *lsm.Snapshot, raw []json.RawMessage) ([]lsm.PrimaryKey, error) {
 func keyOf(raw json.RawMessage, names []string, types []arrow.DataType) (lsm.PrimaryKey, error) {
 	raw = bytes.TrimSpace(raw)
 	var text string
-	if len(names) > 1 && json.Unmarshal(raw, &text) == nil && strings.HasPrefix(strings.TrimSpace(text), "[") {
-		raw = []byte(strings.TrimSpace(text))
+	if len(names) > 1 && json.Unmarshal(raw, &text) == nil {
+		if text = strings.TrimSpace(text); strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{") {
+			raw = []byte(text)
+		}
 	}
 	var parts []json.RawMessage
 	switch {

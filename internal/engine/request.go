@@ -39,7 +39,7 @@ type Request struct {
 
 	// Keys are what a get looks for, each a value, an array with a value for each column of the primary key, or an object
 	// with one for each by name. A value is a string, a number or a boolean; strings stand for values of every type, as they
-	// are printed. For a key of several columns a string is the array as text.
+	// are printed. For a key of several columns a string is the array or object as text.
 	Keys []json.RawMessage `json:"keys,omitempty"`
 
 	// Column is what a search looks in.
