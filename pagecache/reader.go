@@ -12,6 +12,9 @@ type ReadOptions struct {
 	// Body, if given, feeds the pages that it covers completely and that are missing. The
 	// cache takes ownership in every case.
 	Body *Opened
+	// Adopted, if given, is called once the missing pages that Body feeds are claimed:
+	// whoever wants them from then on joins.
+	Adopted func()
 }
 
 // Count counts pages and the bytes of them that were asked for.
@@ -70,6 +73,9 @@ func (c *Cache) start(r *Reader, v Version, off, n int64, o ReadOptions) {
 	r.obj = c.open(v, o.Epoch)
 	if o.Body != nil {
 		r.adopt(o.Body)
+	}
+	if o.Adopted != nil {
+		o.Adopted()
 	}
 }
 

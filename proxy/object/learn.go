@@ -54,6 +54,16 @@ func (f *flights) join(bucket, key string) (wait <-chan struct{}, done func()) {
 	}
 }
 
+// under returns what is closed when the flight of an object is over; nil if there is none.
+func (f *flights) under(bucket, key string) <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ended, ok := f.running[[2]string{bucket, key}]; ok {
+		return ended
+	}
+	return nil
+}
+
 // learnShared learns an immutable object. Of many at once one asks the origin; the
 // others wait for its facts and join its fill. If it fails, each of them asks for
 // itself: an error is nobody else's, least of all a 404 from before the object was
@@ -90,11 +100,12 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 		return s.describe(ctx, q, want, since, Miss)
 	}
 	f, opened, err := s.fetch(ctx, q, want, since, pagecache.Demand)
-	if errors.Is(err, origin.ErrRange) || errors.Is(err, origin.ErrCorrupt) {
+	if beyond := errors.Is(err, origin.ErrRange); beyond || errors.Is(err, origin.ErrCorrupt) {
 		// An empty object has no first byte to ask for, and stores disagree about how to
-		// say so.
-		if empty, headErr := s.head(ctx, q.Bucket, q.Key, since); headErr == nil && empty.Size == 0 {
-			return s.open(ctx, q, empty, since, nil, Miss)
+		// say so. Of another one the answer is about the range of the client, not about
+		// the pages that the origin was asked for.
+		if f, headErr := s.head(ctx, q.Bucket, q.Key, since); headErr == nil && want.met(&f) && (beyond || f.Size == 0) {
+			return s.open(ctx, q, f, since, nil, Miss)
 		}
 	}
 	if err != nil {

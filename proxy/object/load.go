@@ -2,7 +2,9 @@ package object
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/facts"
@@ -51,6 +53,9 @@ func (s *Service) pagesOf(off, n int64) int64 {
 	return (off+n-1)/s.pageBytes - off/s.pageBytes + 1
 }
 
+// ErrBypassed says that nothing is loaded while the cache is switched off.
+var ErrBypassed = errors.New("object: the cache is switched off")
+
 // Load makes a listed object resident at prefetch priority. It returns when that is
 // done or failed; what was done before a failure is in the result. Only what is
 // missing is fetched.
@@ -65,7 +70,9 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	if before.Complete() {
 		return before, nil
 	}
-	since := s.epochs.Now()
+	if s.bypass.Load() {
+		return before, fmt.Errorf("load %s/%s: %w", bucket, e.Key, ErrBypassed)
+	}
 	l := Loaded{Pages: before.Pages, AlreadyBytes: before.ResidentBytes, unknown: before.unknown}
 	// Together with their checksums, which SDKs ask for, if one request brings it all.
 	q := Request{Bucket: bucket, Key: e.Key, Checksums: e.Size <= s.runBytes}
@@ -74,11 +81,12 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	}
 	want := expectation{etag: e.ETag, size: e.Size, given: true}
 
-	f, known := s.facts.Get(bucket, e.Key)
+	f, since, done, err := s.awaitFacts(ctx, bucket, e.Key, want)
+	defer done()
 	var opened *pagecache.Opened
-	var err error
 	switch {
-	case known && want.met(&f):
+	case err != nil:
+	case want.met(&f) && f.ETag != "":
 	case e.Size == 0:
 		l.Heads++
 		f, err = s.head(ctx, bucket, e.Key, since)
@@ -93,7 +101,39 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	if err != nil {
 		return l, fmt.Errorf("load %s/%s: %w", bucket, e.Key, err)
 	}
-	return s.prefetch(ctx, bucket, e, f, off, n, pagecache.ReadOptions{Epoch: since, Body: opened}, l)
+	return s.prefetch(ctx, bucket, e, f, off, n, pagecache.ReadOptions{Epoch: since, Body: opened, Adopted: done}, l)
+}
+
+// awaitFacts returns the facts of an object that is to be loaded, if they are known or
+// become known while somebody else is at it: a client, or another load. Otherwise the facts
+// are empty, and others wait until done is called, which is to be when their pages can be
+// joined. A client does not wait for a load, whose requests come after those of clients.
+// since is an epoch taken before.
+func (s *Service) awaitFacts(
+	ctx context.Context, bucket, key string, want expectation,
+) (f facts.Facts, since uint64, done func(), err error) {
+	nothing := func() {}
+	for try := 0; ; try++ {
+		since = s.epochs.Now()
+		if f, known := s.facts.Get(bucket, key); known && want.met(&f) {
+			return f, since, nothing, nil
+		}
+		if try == shareTries {
+			return facts.Facts{}, since, nothing, nil
+		}
+		wait := s.learning.under(bucket, key)
+		if wait == nil {
+			var lead func()
+			if wait, lead = s.loading.join(bucket, key); lead != nil {
+				return facts.Facts{}, since, sync.OnceFunc(lead), nil
+			}
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return facts.Facts{}, since, nothing, context.Cause(ctx)
+		}
+	}
 }
 
 // ReadListed fills p with the bytes of a listed object from off on: from pages, and from

@@ -116,7 +116,8 @@ type Service struct {
 	metrics     *metrics
 	now         func() time.Time
 
-	learning    flights
+	learning    flights // of clients
+	loading     flights
 	demoted     demotions
 	written     writes
 	unconfirmed failures
