@@ -33,6 +33,9 @@ const (
 	// minNormSteps is how long the shortest vector must be, in steps times the square
 	// root of the dimension, for its angle to be known from its codes.
 	minNormSteps = 4
+	// minStep and maxStep are the steps whose squares, summed over any number of
+	// dimensions, 32 bits can hold.
+	minStep, maxStep = 1e-15, 1e14
 )
 
 func newCodes(dim int, start, end float64, data []byte) codes {
@@ -90,7 +93,7 @@ func (c *codes) value(b byte) float64 { return c.start + (float64(b)+0.5)*c.step
 // least value and not 0, so that the same few nodes with large codes are everybody's
 // neighbours (recall at 10 through it was 0.04).
 func (c *codes) plan(m Metric) Plan {
-	if c.spread < minSpread || !(c.step > 0) || math.IsInf(c.step, 0) {
+	if c.spread < minSpread || !(c.step >= minStep && c.step <= maxStep) {
 		return PlanScan
 	}
 	if m == L2 || m == Cosine && c.longest <= maxNormRatio*c.shortest {
@@ -106,10 +109,9 @@ func (c *codes) plan(m Metric) Plan {
 type probe struct {
 	codes  *codes
 	metric Metric
-	query  []float32 // L2: in steps; else as given
+	query  []float32 // L2: in steps; else of length 1, or 0
 	scale  float32
 	offset float32
-	norm   float32
 }
 
 func (c *codes) probe(m Metric, query []float32) *probe {
@@ -122,15 +124,23 @@ func (c *codes) probe(m Metric, query []float32) *probe {
 		p.scale = float32(c.step * c.step)
 		return p
 	}
-	// q·v with v = start + (code + 1/2) step is offset + scale * q·code.
+	// q·v with v = start + (code + 1/2) step is offset + scale * q·code. The query's length
+	// changes no order, and at length 1 nothing overflows.
 	var sum, square float64
 	for _, v := range query {
 		sum += float64(v)
 		square += float64(v) * float64(v)
 	}
+	norm := math.Sqrt(square)
+	if norm > 0 {
+		p.query = make([]float32, len(query))
+		for i, v := range query {
+			p.query[i] = float32(float64(v) / norm)
+		}
+		sum /= norm
+	}
 	p.offset = float32(sum * (c.start + c.step/2))
 	p.scale = float32(c.step)
-	p.norm = float32(math.Sqrt(square))
 	return p
 }
 
@@ -141,9 +151,9 @@ func (p *probe) distance(i int) float32 {
 	case L2:
 		return codeL2(p.query, code) * p.scale
 	case Cosine:
-		return 1 - (p.offset+p.scale*codeDot(p.query, code))/(p.norm*p.codes.norms[i])
+		return 1 - (p.offset+p.scale*codeDot(p.query, code))/p.codes.norms[i]
 	default:
-		return 1 - (p.offset + p.scale*codeDot(p.query, code))
+		return -(p.offset + p.scale*codeDot(p.query, code))
 	}
 }
 
@@ -157,7 +167,7 @@ func (p *probe) deviation(c candidate) float32 {
 	case Cosine:
 		return off / p.codes.norms[c.node]
 	default:
-		return p.norm * off
+		return off
 	}
 }
 

@@ -99,6 +99,23 @@ var datasets = map[string]dataset{
 	"dot-lengths": {Dot, func(i, dim int) []float32 { return stretched(i, clustered(i, dim)) }, PlanCodes},
 }
 
+// equalDatasets and looseDatasets are those of large generations alone, whose graphs find
+// too little: vectors equal to many others, and vectors without structure.
+var (
+	equalDatasets = map[string]dataset{
+		"l2-zeros": {L2, func(i, dim int) []float32 {
+			if i%2 == 0 {
+				return make([]float32, dim)
+			}
+			return uniform(i, dim)
+		}, PlanCodes},
+		"l2-repeats": {L2, func(i, dim int) []float32 { return uniform(i%20, dim) }, PlanCodes},
+	}
+	looseDatasets = map[string]dataset{
+		"cosine-random": {Cosine, func(i, dim int) []float32 { return unit(uniform(i, dim)) }, PlanCodes},
+	}
+)
+
 // query is the q-th query of a data set.
 func (d dataset) query(q, dim int) []float32 { return d.vector(1000000+q, dim) }
 

@@ -19,10 +19,13 @@
 // and the graph is used; where they have not, the codes are scanned for the angle; and
 // where bytes cannot tell the vectors apart (one long vector among short ones), every
 // vector is compared. The graph of a dot table joins hubs instead of neighbours and is
-// never used. Plan says which of the three it was.
+// never used. Nor is one that does not find what it should when it is tried on opening:
+// where many vectors are equal, as zeros are that stand for a missing embedding, walks end
+// among them. Plan says which of the three it was.
 //
-// A Source gives the vectors of rows: Column from a Lance file, Memory from memory. Rows are numbered
-// as in the index's _rowid, which for a generation is the offset in its data file.
+// A Source gives the vectors of rows: Column from a Lance file, Memory from memory. Rows
+// are numbered as in the index's _rowid, which for a generation is the offset in its data
+// file.
 //
 // Build makes an index of vectors in memory, on all processors and always the same one for
 // the same vectors; Built.Write writes it. Distances while building are those of codes,
@@ -37,6 +40,8 @@
 // contradict themselves; ErrQuery for a query that cannot be answered.
 //
 // A distance that is not a number (a vector with NaN, or one without length under
-// cosine) is no hit, as in LanceDB. The package reads no index of the base table but for
-// its kind, unless it is one of this kind with one partition, and builds no other.
+// cosine) is no hit, as in LanceDB, and takes no place of others. A null item in a vector
+// counts as the number stored in its place, as there. The package reads no index of the
+// base table but for its kind, unless it is one of this kind with one partition, and
+// builds no other.
 package vector

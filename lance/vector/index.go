@@ -78,6 +78,7 @@ type Index struct {
 	graph   graph
 	rows    []uint64 // row of each node
 	inOrder bool     // row i is node i
+	plan    Plan     // where many rows are allowed
 	scratch sync.Pool
 }
 
@@ -110,7 +111,24 @@ func Open(ctx context.Context, s storage.Store, folder string, opts file.Options
 	if err := x.readGraph(ctx, r, hnsw); err != nil {
 		return nil, fmt.Errorf("vector %s: %w", r.Path(), err)
 	}
-	return x, nil
+	return x, x.choosePlan(ctx)
+}
+
+// choosePlan sets the plan for searches among more rows than are compared one by one. A
+// graph that has no such search is not tried.
+func (x *Index) choosePlan(ctx context.Context) error {
+	x.plan = x.codes.plan(x.metric)
+	if x.plan != PlanGraph {
+		return nil
+	}
+	if len(x.rows) > codesBelow*minEf {
+		finds, err := x.try(ctx)
+		if finds || err != nil {
+			return err
+		}
+	}
+	x.plan = PlanCodes
+	return nil
 }
 
 // Metric is the distance that the index was built for.
@@ -176,20 +194,25 @@ func partitionJSON(r *file.Reader, kind, key string, to any) error {
 
 func (x *Index) readCodes(ctx context.Context, r *file.Reader) error {
 	var sq struct {
-		Dim    int `json:"dim"`
-		Bits   int `json:"num_bits"`
+		Dim  int `json:"dim"`
+		Bits int `json:"num_bits"`
+		// A bound that is no number, of vectors that are infinite somewhere, is null.
 		Bounds struct {
-			Start, End float64
+			Start, End *float64
 		} `json:"bounds"`
 	}
 	if err := partitionJSON(r, KindHNSWSQ, storageKey, &sq); err != nil {
 		return err
 	}
+	var start, end float64 // equal if unknown: such codes tell nothing
+	if sq.Bounds.Start != nil && sq.Bounds.End != nil {
+		start, end = *sq.Bounds.Start, *sq.Bounds.End
+	}
 	if sq.Bits != 8 {
 		return &KindError{KindHNSWSQ, fmt.Sprintf("codes of %d bits", sq.Bits)}
 	}
-	if sq.Dim < 1 || !finite(sq.Bounds.Start) || !finite(sq.Bounds.End) || sq.Bounds.End < sq.Bounds.Start {
-		return fmt.Errorf("%w: %d dimensions between %v and %v", ErrCorrupt, sq.Dim, sq.Bounds.Start, sq.Bounds.End)
+	if sq.Dim < 1 || !finite(start) || !finite(end) || end < start {
+		return fmt.Errorf("%w: %d dimensions between %v and %v", ErrCorrupt, sq.Dim, start, end)
 	}
 	if err := plausible(r); err != nil {
 		return err
@@ -219,7 +242,7 @@ func (x *Index) readCodes(ctx context.Context, r *file.Reader) error {
 	for node, row := range x.rows {
 		x.inOrder = x.inOrder && row == uint64(node)
 	}
-	x.codes = newCodes(width, sq.Bounds.Start, sq.Bounds.End, data)
+	x.codes = newCodes(width, start, end, data)
 	return nil
 }
 

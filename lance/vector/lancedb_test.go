@@ -15,7 +15,16 @@ import (
 // TestRecallInLargeGenerationsOfLanceDB has LanceDB flush generations that are large
 // enough for the graph to be chosen, and searches them over their own data files.
 func TestRecallInLargeGenerationsOfLanceDB(t *testing.T) {
-	const rows, dim = 12_000, 64
+	testRecallOfLanceDB(t, 12_000, 64, datasets)
+}
+
+// TestRecallInHardGenerationsOfLanceDB does the same where the graph does not suffice.
+func TestRecallInHardGenerationsOfLanceDB(t *testing.T) {
+	testRecallOfLanceDB(t, 9000, 32, equalDatasets)
+	testRecallOfLanceDB(t, 15_000, 256, looseDatasets)
+}
+
+func testRecallOfLanceDB(t *testing.T, rows, dim int, datasets map[string]dataset) {
 	script, err := os.ReadFile("testdata/generate.mjs")
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +39,9 @@ func TestRecallInLargeGenerationsOfLanceDB(t *testing.T) {
 	store := dirStore(t, dir)
 	for name, d := range datasets {
 		x := openIndex(t, store, name)
+		if x.plan != d.plan && d.plan != PlanGraph { // a graph can be built badly by chance
+			t.Errorf("%s: plan %v, want %v", name, x.plan, d.plan)
+		}
 		files, err := filepath.Glob(filepath.Join(dir, name, "data", "*.lance"))
 		if err != nil || len(files) != 1 {
 			t.Fatalf("%s: %v, %v", name, files, err)

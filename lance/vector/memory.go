@@ -53,8 +53,9 @@ func ReadColumn(ctx context.Context, r *file.Reader, name string) (*Memory, erro
 }
 
 // AppendVectors appends the vectors of an array of fixed-size lists of float16, float32
-// or float64, and returns the extended slice. Null vectors and null items become NaN. It
-// borrows the array, and fails with ErrUnsupported for other types.
+// or float64, and returns the extended slice. Null vectors become NaN, null items what is
+// stored in their place. It borrows the array, and fails with ErrUnsupported for other
+// types.
 func AppendVectors(dst []float32, arr arrow.Array) ([]float32, error) {
 	if _, err := vectorDim(arr.DataType()); err != nil {
 		return dst, err

@@ -154,7 +154,7 @@ func (x *Index) Search(ctx context.Context, query []float32, src Source, o Searc
 		res.Allowed = allowed.count
 	}
 	if res.Plan == PlanAuto {
-		res.Plan = x.codes.plan(x.metric)
+		res.Plan = x.plan
 		if res.Plan == PlanGraph && res.Allowed <= codesBelow*o.Ef {
 			res.Plan = PlanCodes
 		}
@@ -166,7 +166,15 @@ func (x *Index) Search(ctx context.Context, query []float32, src Source, o Searc
 	if err != nil {
 		return nil, err
 	}
-	return res, x.refine(ctx, query, src, rows, o.K, res)
+	if err := x.refine(ctx, query, src, rows, o.K, res); err != nil {
+		return nil, err
+	}
+	if len(res.Hits) < min(o.K, res.Allowed) && len(rows) < res.Allowed {
+		// Vectors without a distance, which their codes hid, have taken others' places.
+		res.Plan = PlanScan
+		return scan(ctx, src, newExact(x.metric, query), o, res)
+	}
+	return res, nil
 }
 
 // Scan finds the K allowed rows nearest to the query by comparing every vector of a

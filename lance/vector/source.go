@@ -136,8 +136,9 @@ func (r *Run) dropNulls(arr arrow.Array, dim int) {
 	r.Rows, r.Vectors = r.Rows[:kept], r.Vectors[:kept*dim]
 }
 
-// appendVectors appends the vectors of a fixed-size list as float32. Null vectors and
-// null items become NaN.
+// appendVectors appends the vectors of a fixed-size list as float32. Null vectors become
+// NaN; a null item counts as what is stored in its place, zero as a rule, because that
+// is what LanceDB indexes and compares.
 func appendVectors(dst []float32, arr arrow.Array) ([]float32, error) {
 	list, ok := arr.(*array.FixedSizeList)
 	if !ok {
@@ -160,13 +161,6 @@ func appendVectors(dst []float32, arr arrow.Array) ([]float32, error) {
 		}
 	default:
 		return dst, fmt.Errorf("%w: vectors of type %s", ErrUnsupported, arr.DataType())
-	}
-	if items := list.ListValues(); items.NullN() > 0 {
-		for i := from; i < to; i++ {
-			if items.IsNull(i) {
-				fillNaN(dst[start+i-from:][:1])
-			}
-		}
 	}
 	for i := range list.Len() {
 		if list.IsNull(i) {

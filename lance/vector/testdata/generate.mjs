@@ -37,6 +37,7 @@ const unit = (v) => {
   const norm = Math.sqrt(v.reduce((s, x) => s + x * x, 0));
   return v.map((x) => Math.fround(x / norm));
 };
+const zeros = Array(DIM).fill(0);
 const sets = {
   "l2-uniform": ["l2", uniform],
   "l2-clustered": ["l2", clustered],
@@ -46,11 +47,16 @@ const sets = {
   "dot-unit": ["dot", (i) => unit(clustered(i))],
   // Every tenth row has no vector, and the table is of the older file version.
   "l2-nulls": ["l2", (i) => (i < 1000000 && i % 10 === 3 ? null : uniform(i)), "2.0"],
+  // Sets for large generations alone: vectors that are equal to many others, and vectors
+  // without any structure in more dimensions than graphs are good for.
+  "l2-zeros": ["l2", (i) => (i % 2 ? uniform(i) : zeros)],
+  "l2-repeats": ["l2", (i) => uniform(i % 20)],
+  "cosine-random": ["cosine", (i) => unit(uniform(i))],
   "dot-lengths": ["dot", (i) => clustered(i).map((x) => Math.fround(x * (1 + (i * 31) % 16)))],
 };
 const answers = {};
 for (const [name, [metric, vector, version]] of Object.entries(sets)) {
-  if (only.length > 0 && !only.includes(name)) continue;
+  if (only.length > 0 ? !only.includes(name) : ["l2-zeros", "l2-repeats", "cosine-random"].includes(name)) continue;
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "vector-"));
   const db = await lancedb.connect(dir);
   const schema = new arrow.Schema([
