@@ -82,14 +82,20 @@ func get[T Decoded](ctx context.Context, c DatasetCache, key Key, load func(cont
 	return obj, release, nil
 }
 
-// sized makes a Decoded of a value that needs no closing.
+// sized makes a Decoded of a value.
 type sized[T any] struct {
 	value T
-	bytes int64
+	bytes func() int64 // may grow
 	close func() error
 }
 
-func (s *sized[T]) SizeBytes() int64 { return s.bytes }
+// entryBytes is what an entry of a cache takes beside the object: its key, and where it stands.
+const entryBytes = 256
+
+func (s *sized[T]) SizeBytes() int64 { return s.bytes() + entryBytes }
+
+// fixed is a size that does not change.
+func fixed(bytes int64) func() int64 { return func() int64 { return bytes } }
 
 func (s *sized[T]) Close() error {
 	if s.close == nil {

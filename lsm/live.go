@@ -54,7 +54,7 @@ func (s *source) tombstones(ctx context.Context, o *opened) (*roaring.Bitmap, fu
 				return nil, err
 			}
 		}
-		return &sized[*roaring.Bitmap]{out, int64(out.GetSizeInBytes()) + 64, nil}, nil
+		return &sized[*roaring.Bitmap]{out, fixed(int64(out.GetSizeInBytes()) + 64), nil}, nil
 	})
 	if err != nil {
 		return nil, nil, err

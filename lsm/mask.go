@@ -174,7 +174,7 @@ func (s *Snapshot) keys(ctx context.Context, src *source) (*btree.Set, func(), e
 		if err != nil {
 			return nil, err
 		}
-		return &sized[*btree.Set]{set, set.SizeBytes(), nil}, nil
+		return &sized[*btree.Set]{set, fixed(set.SizeBytes()), nil}, nil
 	})
 	if err != nil {
 		return nil, nil, src.wrap(err)

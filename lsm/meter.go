@@ -30,6 +30,7 @@ type metered struct{ storage.Store }
 var (
 	_ storage.SizedOpener = metered{}
 	_ storage.Hinter      = meteredObject{}
+	_ storage.Holder      = meteredObject{}
 )
 
 func (s metered) Open(ctx context.Context, name string) (storage.Object, error) {
@@ -66,6 +67,9 @@ func (o meteredObject) ReadRange(ctx context.Context, p []byte, off int64) error
 	m.bytes.Add(int64(len(p)))
 	return o.Object.ReadRange(ctx, p, off)
 }
+
+// HeldBytes implements storage.Holder.
+func (o meteredObject) HeldBytes() int64 { return storage.HeldBytes(o.Object) }
 
 // ReadHints implements storage.Hinter.
 func (o meteredObject) ReadHints() (maxGapBytes int64, parallel int) {

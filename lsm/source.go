@@ -21,6 +21,9 @@ import (
 	"github.com/hearthcache/hearth/lance/vector"
 )
 
+// textBytes is what a full-text index takes beside what it counts: its analyzer, and files that it keeps open.
+const textBytes = 9 << 10
+
 // maxBloomBytes is the largest bloom filter that is read.
 const maxBloomBytes = bloom.MaxBytes
 
@@ -127,7 +130,7 @@ func (s *source) openNow(ctx context.Context) (*opened, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &sized[*dataset.Dataset]{ds, 64 << 10, ds.Close}, nil
+			return &sized[*dataset.Dataset]{ds, ds.SizeBytes, ds.Close}, nil
 		})
 		if err != nil {
 			return nil, err
@@ -224,7 +227,7 @@ func (s *source) btree(ctx context.Context, key Key, folder string) (*btree.Inde
 		if err != nil {
 			return nil, err
 		}
-		return &sized[*btree.Index]{x, x.SizeBytes() + btree.DefaultCacheBytes, x.Close}, nil
+		return &sized[*btree.Index]{x, x.SizeBytes, x.Close}, nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -239,7 +242,7 @@ func (s *source) text(ctx context.Context, x index) (*fts.Index, func(), error) 
 		if err != nil {
 			return nil, err
 		}
-		return &sized[*fts.Index]{i, i.SizeBytes(), i.Close}, nil
+		return &sized[*fts.Index]{i, fixed(i.SizeBytes() + textBytes), i.Close}, nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -257,12 +260,12 @@ func (s *source) vectors(ctx context.Context, x index) (*vector.Index, func(), e
 		i, err := vector.Open(ctx, s.store, x.folder, s.table.opts.file())
 		var kind *vector.KindError
 		if errors.As(err, &kind) {
-			return &sized[outcome]{outcome{kind: kind}, 256, nil}, nil
+			return &sized[outcome]{outcome{kind: kind}, fixed(256), nil}, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		return &sized[outcome]{outcome{index: i}, i.SizeBytes(), nil}, nil
+		return &sized[outcome]{outcome{index: i}, fixed(i.SizeBytes()), nil}, nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -278,7 +281,7 @@ func (s *source) vectors(ctx context.Context, x index) (*vector.Index, func(), e
 func (s *source) metric(ctx context.Context, x index) (m vector.Metric, ok bool, err error) {
 	d, release, err := get(ctx, s.table.cache, s.indexKey("vector-info", x), func(ctx context.Context) (*sized[vector.Info], error) {
 		info, err := vector.Describe(ctx, s.store, x.folder, s.table.opts.file())
-		return &sized[vector.Info]{info, 128, nil}, err
+		return &sized[vector.Info]{info, fixed(128), nil}, err
 	})
 	if err != nil {
 		return 0, false, err
@@ -293,7 +296,7 @@ func (s *source) bloom(ctx context.Context) (*bloom.Filter, func(), error) {
 	d, release, err := get(ctx, s.table.cache, Key{s.path, "bloom"}, func(ctx context.Context) (*sized[*bloom.Filter], error) {
 		b, err := storage.ReadFile(ctx, s.store, memwal.BloomFilterName, maxBloomBytes)
 		if errors.Is(err, storage.ErrNotFound) {
-			return &sized[*bloom.Filter]{nil, 64, nil}, nil
+			return &sized[*bloom.Filter]{nil, fixed(64), nil}, nil
 		}
 		if err != nil {
 			return nil, err
@@ -303,7 +306,7 @@ func (s *source) bloom(ctx context.Context) (*bloom.Filter, func(), error) {
 			s.table.opts.Logger.Warn("bloom filter not used", "path", s.path, "err", err)
 			f = nil
 		}
-		return &sized[*bloom.Filter]{f, int64(len(b)) + 64, nil}, nil
+		return &sized[*bloom.Filter]{f, fixed(int64(len(b)) + 64), nil}, nil
 	})
 	if err != nil {
 		return nil, nil, err

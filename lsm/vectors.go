@@ -119,7 +119,7 @@ func (s *source) vectorSource(ctx context.Context, o *opened, name string, dim i
 		if err != nil {
 			return nil, err
 		}
-		return &sized[*vector.Memory]{m, m.SizeBytes(), nil}, nil
+		return &sized[*vector.Memory]{m, fixed(m.SizeBytes()), nil}, nil
 	})
 	if err != nil {
 		return nil, nil, err

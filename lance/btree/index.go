@@ -98,8 +98,8 @@ func (x *Index) Type() arrow.DataType { return x.typ }
 // Pages is the number of pages.
 func (x *Index) Pages() int { return len(x.pages) }
 
-// SizeBytes is the memory that the index holds beside its cached pages, about.
-func (x *Index) SizeBytes() int64 { return x.size }
+// SizeBytes is the memory that the index holds, its cached pages included, about. It grows with use.
+func (x *Index) SizeBytes() int64 { return x.size + x.data.SizeBytes() + x.cache.sizeBytes() }
 
 // Max returns the greatest value; ok is false when every row is null, or there is none.
 func (x *Index) Max() (v Value, ok bool) {

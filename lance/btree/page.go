@@ -96,6 +96,13 @@ func (c *pageCache) put(no int, p *page) {
 	}
 }
 
+// sizeBytes is what the cached pages hold.
+func (c *pageCache) sizeBytes() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.used
+}
+
 // close drops every page and refuses further ones.
 func (c *pageCache) close() {
 	c.mu.Lock()

@@ -56,7 +56,9 @@ func (r *Reader) prepare(ctx context.Context, p *page, leaf sink.Leaf) (*prepare
 	if err != nil {
 		return nil, err
 	}
-	p.made.CompareAndSwap(nil, made)
+	if p.made.CompareAndSwap(nil, made) {
+		r.madeBytes.Add(made.sizeBytes())
+	}
 	return p.made.Load(), nil
 }
 

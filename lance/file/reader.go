@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hearthcache/hearth/lance/internal/fault"
 	"github.com/hearthcache/hearth/lance/pb"
@@ -26,6 +27,8 @@ type Reader struct {
 	all     *Projection
 	allErr  error
 	buffers sync.Pool // of *[]byte, for reads
+
+	madeBytes atomic.Int64 // of what pages keep
 }
 
 // OpenPath opens a file of a store. See Open.
@@ -220,7 +223,7 @@ func (r *Reader) readSchema(ctx context.Context, t *tail) error {
 	if err != nil {
 		return err
 	}
-	d, err := pb.DecodeFileDescriptor(b)
+	d, err := pb.DecodeFileDescriptor(slices.Clone(b)) // it keeps parts, which would keep the whole tail
 	if err != nil {
 		return r.at(rg.Offset, corrupt(err))
 	}
@@ -254,7 +257,7 @@ func (r *Reader) readColumns(ctx context.Context, t *tail) error {
 		if err != nil {
 			return err
 		}
-		m, err := pb.DecodeColumnMetadata(b)
+		m, err := pb.DecodeColumnMetadata(slices.Clone(b)) // as above
 		if err != nil {
 			return r.at(rg.Offset, fmt.Errorf("column %d: %w", i, corrupt(err)))
 		}

@@ -25,6 +25,18 @@ const (
 	DefaultParallel     = 8
 )
 
+// Holder is an optional capability of an Object: how much memory it holds while it is open, its contents above all. It
+// takes no time.
+type Holder interface{ HeldBytes() int64 }
+
+// HeldBytes is what an object says that it holds, 0 if it does not say.
+func HeldBytes(obj Object) int64 {
+	if h, ok := obj.(Holder); ok {
+		return h.HeldBytes()
+	}
+	return 0
+}
+
 // Hinter is an optional capability of an Object: what reads of it cost. ReadRanges heeds it where its options say nothing.
 type Hinter interface {
 	// ReadHints returns the longest gap worth reading over, in bytes, and how many reads at once are worthwhile.

@@ -33,6 +33,9 @@ func (f *file) Path() string { return f.path }
 func (f *file) Size() int64  { return f.size }
 func (f *file) Close() error { return nil }
 
+// HeldBytes implements storage.Holder.
+func (f *file) HeldBytes() int64 { return int64(cap(f.whole)) }
+
 // ReadHints implements storage.Hinter.
 func (f *file) ReadHints() (int64, int) { return maxGapBytes, parallel }
 

@@ -38,6 +38,7 @@ type Store struct{ objects Objects }
 var (
 	_ storage.Store  = (*Store)(nil)
 	_ storage.Hinter = (*file)(nil)
+	_ storage.Holder = (*file)(nil)
 )
 
 // New returns the store over a service, which it borrows.

@@ -169,3 +169,12 @@ func (d *dictDecoder) Append(a, b int) error {
 	}
 	return nil
 }
+
+// SizeBytes is the memory that the dictionary holds.
+func (d *Dictionary) SizeBytes() int64 {
+	n := int64(cap(d.fixed)+cap(d.vars.data)) + 4*int64(cap(d.vars.o32)) + 8*int64(cap(d.vars.o64)) + 128
+	if d.table != nil {
+		n += 256 * (8 + 1) // symbols and their lengths
+	}
+	return n
+}
