@@ -28,6 +28,8 @@ type Failure struct {
 	Details          []Detail
 
 	Status int `xml:"-"`
+
+	retryAfter string // what the origin asks for, if it does
 }
 
 // A Detail is any other element of an error answer.
@@ -77,8 +79,11 @@ func classify(err error) *Failure {
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 	header := w.Header()
 	header["X-Hearth-Cache"] = bypassed
-	if f.Status == http.StatusServiceUnavailable {
+	if f.Status == http.StatusServiceUnavailable || f.Status == http.StatusTooManyRequests {
 		header["Retry-After"] = []string{retryAfter}
+		if f.retryAfter != "" {
+			header["Retry-After"] = []string{f.retryAfter}
+		}
 	}
 	header["Content-Type"] = []string{"application/xml"}
 	if r.Method == http.MethodHead {
@@ -119,9 +124,23 @@ func (h *Handler) failWith(w http.ResponseWriter, r *http.Request, err error) {
 	f := refusal(err)
 	if f == nil {
 		f = classify(err)
+		if status != nil {
+			f.retryAfter = pause(status.Header)
+		}
 		h.log.Debug("request failed", "method", r.Method, "path", r.URL.Path, "code", f.Code, "err", err)
 	}
 	h.fail(w, r, f)
+}
+
+// pause returns the pause that an origin asks for, if it is one.
+func pause(header http.Header) string {
+	value := header.Get("Retry-After")
+	if _, err := strconv.ParseUint(value, 10, 31); err != nil {
+		if _, err := http.ParseTime(value); err != nil {
+			return ""
+		}
+	}
+	return value
 }
 
 // relayError repeats the origin's error answer.
