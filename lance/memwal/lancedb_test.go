@@ -115,3 +115,63 @@ process.exit(0);
 		t.Errorf("after its flush (-want +got):\n%s", diff)
 	}
 }
+
+// TestTablesWithKeysOfSeveralColumnsAreShardedAlike lets LanceDB route rows whose primary
+// key has two columns, by either of them and by a column outside of the key.
+func TestTablesWithKeysOfSeveralColumnsAreShardedAlike(t *testing.T) {
+	out := lancedbtest.Node(t, `
+import * as lancedb from "@lancedb/lancedb"; import * as arrow from "apache-arrow"; import fs from "node:fs";
+const dir = process.argv[2];
+const db = await lancedb.connect(dir);
+const key = (n) => new Map([["lance-schema:unenforced-primary-key", "true"], ["lance-schema:unenforced-primary-key:position", String(n)]]);
+const schema = new arrow.Schema([
+  new arrow.Field("a", new arrow.Int64(), false, key(1)), new arrow.Field("b", new arrow.Utf8(), false, key(2)), new arrow.Field("n", new arrow.Int32(), true),
+]);
+const rows = (...r) => lancedb.makeArrowTable(r.map(([a, b, n]) => ({ a: BigInt(a), b, n })), { schema });
+const shards = [];
+for (const [i, [specType, column]] of [["bucket", "a"], ["bucket", "b"], ["bucket", "n"], ["identity", "b"]].entries()) {
+  const t = await db.createTable("t" + i, rows([0, "base", 0]));
+  await t.setLsmWriteSpec(specType === "bucket" ? { specType, column, numBuckets: 1000 } : { specType, column });
+  const list = () => (fs.existsSync(dir + "/t" + i + ".lance/_mem_wal") ? fs.readdirSync(dir + "/t" + i + ".lance/_mem_wal") : []);
+  for (const r of [[-50, "zz", 5], [1, "a", null]]) {
+    const before = list();
+    await t.mergeInsert(["a", "b"]).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(rows(r));
+    await t.closeLsmWriters();
+    shards.push(list().filter((s) => !before.includes(s)).join());
+  }
+}
+console.log(JSON.stringify(shards));
+process.exit(0);
+`, t.TempDir())
+	var got []string
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	rec, _, err := array.RecordFromJSON(mem, arrow.NewSchema([]arrow.Field{
+		{Name: "a", Type: arrow.PrimitiveTypes.Int64}, {Name: "b", Type: arrow.BinaryTypes.String},
+		{Name: "n", Type: arrow.PrimitiveTypes.Int32, Nullable: true},
+	}, nil), strings.NewReader(`[{"a":-50,"b":"zz","n":5},{"a":1,"b":"a","n":null}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Release()
+	buckets := map[string]string{ParameterNumBuckets: "1000"}
+	var want []string
+	for _, c := range []struct {
+		spec   ShardingSpec
+		column int
+	}{{specOf(TransformBucket, buckets), 0}, {specOf(TransformBucket, buckets), 1}, {specOf(TransformBucket, buckets), 2}, {specOf(TransformIdentity, nil), 1}} {
+		for row := range 2 {
+			id, err := c.spec.Shard(rec.Column(c.column), row)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, id.String())
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("shards (-ours +LanceDB):\n%s", diff)
+	}
+}
