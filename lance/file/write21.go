@@ -60,7 +60,7 @@ func (f *field21) flush(w *Writer, atLeast int) error {
 		if l.Rows == 0 || l.Bytes() < atLeast {
 			continue
 		}
-		pages, err := encodeLeaf(l, f.opts)
+		pages, err := encodeLeaf(l, f.opts, atLeast == 0 && f.done[i] == 0)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,8 @@ type leafPage struct {
 	rep    []uint16 // nil without lists
 	def    []uint16 // nil when everything is a value; in the numbering of the path
 	values *encode.Values
-	levels int // of rep and def
+	levels int  // of rep and def
+	only   bool // the column has no other page
 
 	// Of the page itself, made by number: what can be absent, innermost first; the definition levels as those are numbered, nil
 	// when there are none, and the largest of them; and the largest that has a value.
@@ -100,10 +101,10 @@ type leafPage struct {
 	maxVisible uint16
 }
 
-// encodeLeaf encodes what a leaf has collected, as one page if that can be.
-func encodeLeaf(l *shred.Leaf, opts WriterOptions) ([]*encodedPage, error) {
+// encodeLeaf encodes what a leaf has collected, as one page if that can be. only says that this is all there is of the column.
+func encodeLeaf(l *shred.Leaf, opts WriterOptions, only bool) ([]*encodedPage, error) {
 	return encodeRows(&leafPage{
-		opts: opts, field: l.Field, path: l.Path, rows: l.Rows, rep: l.Rep, def: l.Def, values: l.Value.View(), levels: l.Levels(),
+		opts: opts, only: only, field: l.Field, path: l.Path, rows: l.Rows, rep: l.Rep, def: l.Def, values: l.Value.View(), levels: l.Levels(),
 	})
 }
 
@@ -200,7 +201,11 @@ func (p *leafPage) number() (valid int) {
 	if p.def != nil {
 		valid = counts[0]
 	}
-	layers, table := p.path.Layers(seen)
+	var always []bool
+	if !p.only {
+		always = p.path.Uniform(p.fullZipFits())
+	}
+	layers, table := p.path.Layers(seen, always)
 	p.layers, p.num, p.maxDef, p.maxVisible = layers, nil, 0, 0
 	identity := true
 	for d, t := range table {
@@ -212,6 +217,8 @@ func (p *leafPage) number() (valid int) {
 	}
 	switch {
 	case p.maxDef == 0:
+	case p.def == nil:
+		p.num = make([]uint16, p.levels)
 	case identity:
 		p.num = p.def
 	default:

@@ -38,11 +38,11 @@ func (p *leafPage) miniBlock() (*encodedPage, error) {
 	}
 	w := &miniWriter{page: p, mini: choice.Mini, wide: m.HasLargeChunk}
 	if p.rep != nil {
-		w.rep = encode.NewLevels(p.rep, p.opts.Version == V22)
+		w.rep = encode.NewLevels(p.rep)
 		m.Rep, m.RepetitionIndexDepth = w.rep.Encoding(), 1
 	}
 	if p.num != nil {
-		w.def = encode.NewLevels(p.num, p.opts.Version == V22)
+		w.def = encode.NewLevels(p.num)
 		m.Def = w.def.Encoding()
 	}
 	if err := w.run(); err != nil {

@@ -26,8 +26,8 @@ type Leaf struct {
 // NewLeaves returns the leaves of a top-level field, in the order of their columns.
 func NewLeaves(top *schema.Field, mem memory.Allocator) ([]*Leaf, error) {
 	var out []*Leaf
-	var walk func(f *schema.Field, lists []bool, children []int) error
-	walk = func(f *schema.Field, lists []bool, children []int) error {
+	var walk func(f *schema.Field, lists, nullable []bool, children []int) error
+	walk = func(f *schema.Field, lists, nullable []bool, children []int) error {
 		if f.Unsupported != nil {
 			return f.Unsupported
 		}
@@ -39,12 +39,13 @@ func NewLeaves(top *schema.Field, mem memory.Allocator) ([]*Leaf, error) {
 		}
 		list := isList(f.Type)
 		here := append(lists[:len(lists):len(lists)], list)
+		nullable = append(nullable[:len(nullable):len(nullable)], f.Nullable)
 		if f.IsLeaf() {
 			v, err := NewValues(f.Type, mem)
 			if err != nil {
 				return fmt.Errorf("field %q: %w", f.Name, err)
 			}
-			out = append(out, &Leaf{Field: f, Path: NewPath(here), Value: v, children: append(children[:len(children):len(children)], -1)})
+			out = append(out, &Leaf{Field: f, Path: NewPath(here, nullable), Value: v, children: append(children[:len(children):len(children)], -1)})
 			return nil
 		}
 		if len(here) > 32 {
@@ -58,13 +59,13 @@ func NewLeaves(top *schema.Field, mem memory.Allocator) ([]*Leaf, error) {
 			if list {
 				k = -1
 			}
-			if err := walk(c, here, append(children[:len(children):len(children)], k)); err != nil {
+			if err := walk(c, here, nullable, append(children[:len(children):len(children)], k)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := walk(top, nil, nil); err != nil {
+	if err := walk(top, nil, nil, nil); err != nil {
 		for _, l := range out {
 			l.Release()
 		}

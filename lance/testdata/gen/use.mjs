@@ -3,18 +3,25 @@
 //   HEARTH_LANCEDB_NODE_MODULES=.../node_modules node use.mjs SPEC.json
 //
 // SPEC is a list of {name, dir, steps}. A step is {op, ...}: scan, filter, take, add, update, delete, merge, optimize, index, fts,
-// vector. Steps with `out` write what was read as an Arrow IPC stream; results go to `${dir}/${name}.json`, one for each step,
-// {error} for one that failed.
+// vector. Steps with `out` write LanceDB's batches without apache-arrow between, which does not know all types: each is a file of the
+// Arrow IPC file format with its length as 8 bytes in front; `in` is such a file without the length. Results go to
+// `${dir}/${name}.json`, one for each step, {error} for one that failed.
 import { createRequire } from "node:module";
 import fs from "node:fs";
 import path from "node:path";
 
 const require = createRequire(path.join(process.env.HEARTH_LANCEDB_NODE_MODULES, "package.json"));
 const lancedb = require("@lancedb/lancedb");
-const arrow = require("apache-arrow");
 
-const write = (file, table) => fs.writeFileSync(file, arrow.tableToIPC(table, "stream"));
-const read = (file) => arrow.tableFromIPC(fs.readFileSync(file));
+const write = async (file, query) => {
+  const rows = await query.nativeExecute();
+  fs.writeFileSync(file, "");
+  for (let b = await rows.next(); b; b = await rows.next()) {
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(b.length));
+    fs.appendFileSync(file, Buffer.concat([size, b]));
+  }
+};
 
 const ops = {
   count: async (t, s) => ({ rows: await t.countRows(s.where) }),
@@ -22,35 +29,25 @@ const ops = {
     let q = t.query().withRowId();
     if (s.where) q = q.where(s.where);
     if (s.select) q = q.select(s.select);
-    const all = await q.toArrow();
-    write(s.out, all);
-    return { rows: all.numRows };
+    await write(s.out, q);
   },
-  take: async (t, s) => {
-    const got = await t.takeOffsets(s.offsets).toArrow();
-    write(s.out, got);
-    return { rows: got.numRows };
+  take: async (t, s) => write(s.out, t.takeOffsets(s.offsets)),
+  add: async (t, s) => {
+    await t.inner.add(fs.readFileSync(s.in), "append");
   },
-  add: async (t, s) => t.add(read(s.in)),
   update: async (t, s) => t.update({ where: s.where, valuesSql: s.values }),
   delete: async (t, s) => t.delete(s.where),
-  merge: async (t, s) => t.mergeInsert(s.on).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(read(s.in)),
+  merge: async (t, s) => {
+    await t.inner.mergeInsert([s.on]).whenMatchedUpdateAll(null).whenNotMatchedInsertAll().execute(fs.readFileSync(s.in));
+  },
   optimize: async (t) => t.optimize(),
   index: async (t, s) => {
     const config = { btree: () => lancedb.Index.btree(), fts: () => lancedb.Index.fts(), ivf: () => lancedb.Index.ivfFlat({ numPartitions: 2 }) }[s.type]();
     await t.createIndex(s.column, { config });
     return { indexes: (await t.listIndices()).map((i) => i.name) };
   },
-  fts: async (t, s) => {
-    const got = await t.query().fullTextSearch(s.text, { columns: [s.column] }).limit(s.limit).toArrow();
-    write(s.out, got);
-    return { rows: got.numRows };
-  },
-  vector: async (t, s) => {
-    const got = await t.query().nearestTo(s.vector).column(s.column).limit(s.limit).toArrow();
-    write(s.out, got);
-    return { rows: got.numRows };
-  },
+  fts: async (t, s) => write(s.out, t.query().fullTextSearch(s.text, { columns: [s.column] }).limit(s.limit)),
+  vector: async (t, s) => write(s.out, t.query().nearestTo(s.vector).column(s.column).limit(s.limit)),
   indices: async (t) => ({ indexes: (await t.listIndices()).map((i) => i.name) }),
   lsm: async (t) => ({ spec: await t.getLsmWriteSpec() }),
 };
