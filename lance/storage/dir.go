@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Dir is a Store over a directory of the local file system. Paths cannot leave it, not even through symbolic links.
@@ -68,7 +70,7 @@ func (d *Dir) List(ctx context.Context, folder string) ([]Entry, error) {
 		name = "."
 	}
 	f, err := d.root.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if notThere(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -92,13 +94,21 @@ func (d *Dir) List(ctx context.Context, folder string) ([]Entry, error) {
 		e := Entry{Path: path.Join(folder, de.Name()), Dir: de.IsDir()}
 		if !e.Dir {
 			info, err := de.Info()
-			if errors.Is(err, fs.ErrNotExist) {
+			if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+				// What the link leads to is what Open opens. One that leads nowhere, or out of the root, is nothing.
+				if info, err = d.root.Stat(e.Path); err != nil {
+					continue
+				}
+			}
+			if notThere(err) {
 				continue // removed since the listing
 			}
 			if err != nil {
 				return nil, wrapOS("list", folder, err)
 			}
-			e.Size = info.Size()
+			if e.Dir = info.IsDir(); !e.Dir {
+				e.Size = info.Size()
+			}
 		}
 		entries = append(entries, e)
 	}
@@ -131,6 +141,9 @@ func (o *file) ReadRange(ctx context.Context, p []byte, off int64) error {
 		return nil
 	}
 	if _, err := o.f.ReadAt(p, off); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // the file was cut since it was opened; nobody shall take that for an end
+		}
 		return fmt.Errorf("storage: read %d bytes at %d of %s: %w", len(p), off, o.path, err)
 	}
 	return nil
@@ -142,8 +155,13 @@ func (o *file) Close() error {
 	return err
 }
 
+// notThere says whether an error means that there is nothing at a path, be it because what should be a folder on the way is none.
+func notThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 func wrapOS(op, name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if notThere(err) {
 		return fmt.Errorf("storage: %s %s: %w", op, name, ErrNotFound)
 	}
 	return fmt.Errorf("storage: %s %s: %w", op, name, err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -168,6 +169,74 @@ func TestDirDoesNotFollowLinksOut(t *testing.T) {
 	if obj, err := d.Open(t.Context(), "link"); err == nil {
 		_ = obj.Close()
 		t.Error("a link led out of the root")
+	}
+}
+
+func TestDirListsWhatLinksLeadTo(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "real", "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "real", "f"), []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"folder": "real", "file": "real/f", "nowhere": "gone", "out": os.TempDir()} {
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := storage.NewDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	got, err := d.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []storage.Entry{{Path: "file", Size: 5}, {Path: "folder", Dir: true}, {Path: "real", Dir: true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got, err = d.List(t.Context(), "folder"); err != nil || len(got) != 2 {
+		t.Errorf("behind a link: got %v and %v, want f and sub", got, err)
+	}
+}
+
+func TestNothingLiesBelowAFile(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			if _, err := s.Open(t.Context(), "a.txt/b"); !errors.Is(err, storage.ErrNotFound) {
+				t.Errorf("open: got %v, want ErrNotFound", err)
+			}
+			if got, err := s.List(t.Context(), "a.txt/b"); err != nil || len(got) != 0 {
+				t.Errorf("list: got %v and %v, want nothing", got, err)
+			}
+		})
+	}
+}
+
+func TestAFileThatWasCutIsNoEnd(t *testing.T) {
+	root := t.TempDir()
+	name := filepath.Join(root, "f")
+	if err := os.WriteFile(name, make([]byte, 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := storage.NewDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	obj, err := d.Open(t.Context(), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer obj.Close()
+	if err := os.Truncate(name, 50); err != nil {
+		t.Fatal(err)
+	}
+	if err := obj.ReadRange(t.Context(), make([]byte, 60), 0); !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		t.Errorf("got %v, want io.ErrUnexpectedEOF", err)
 	}
 }
 
