@@ -150,7 +150,8 @@ process.exit(0);
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
 	rec, _, err := array.RecordFromJSON(mem, arrow.NewSchema([]arrow.Field{
-		{Name: "a", Type: arrow.PrimitiveTypes.Int64}, {Name: "b", Type: arrow.BinaryTypes.String},
+		{Name: "a", Type: arrow.PrimitiveTypes.Int64},
+		{Name: "b", Type: arrow.BinaryTypes.String},
 		{Name: "n", Type: arrow.PrimitiveTypes.Int32, Nullable: true},
 	}, nil), strings.NewReader(`[{"a":-50,"b":"zz","n":5},{"a":1,"b":"a","n":null}]`))
 	if err != nil {
