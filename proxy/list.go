@@ -33,6 +33,9 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, q *call) {
 			return
 		}
 	}
+	if h.rememberedListing(w, r, q) {
+		return
+	}
 	if token, _ := q.Query.Get("continuation-token"); strings.HasPrefix(token, tokenPrefix) {
 		// A page of ours whose inventory is gone: the origin goes on after the same key.
 		q.Query = replaceToken(q.Query, token)

@@ -21,6 +21,12 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, q *call) {
 		return
 	}
 	request, understood := readRequest(r, q)
+	if understood {
+		if m := h.objects.Remembered(r.Context(), request); m != nil {
+			h.answerRemembered(w, r, q, request, m)
+			return
+		}
+	}
 	if !understood || h.objects.Bypassed() || h.objects.Classify(q.Bucket, q.Key) == class.Never {
 		h.forwardRead(w, r, q)
 		return
@@ -175,6 +181,9 @@ func setObjectHeader(header http.Header, q *call, o *object.Object, checksums bo
 	}
 	contentRange := len(b)
 	b = appendTiming(b, q.start)
+	if o.Age > 0 {
+		b = appendAge(b, o.Age)
+	}
 	text := string(b)
 
 	f := &o.Facts

@@ -149,6 +149,8 @@ func (f *fakeObjects) Confirm(context.Context, *publication.Generation, []public
 
 func (f *fakeObjects) Shards(context.Context, string, string) ([]string, error) { return nil, nil }
 
+func (f *fakeObjects) Touch(context.Context, string, string) {}
+
 func (f *fakeObjects) OnOpen(func(string, string, *publication.Generation)) {}
 
 func (f *fakeObjects) Invalidate(epoch.Scope) object.Dropped { return object.Dropped{} }

@@ -32,6 +32,9 @@ type Objects interface {
 	ReadShardManifest(ctx context.Context, shard publication.Shard, version uint64) error
 	// ReadVersionHint returns a version of a shard's manifest that exists, a recent one.
 	ReadVersionHint(ctx context.Context, shard publication.Shard) (uint64, error)
+	// Touch has snapshots taken of the mutable state of the table that a path is or lies
+	// below, if it may be served out of date, and returns when that is done or cannot be.
+	Touch(ctx context.Context, bucket, path string)
 	// Shards lists the shards of a table.
 	Shards(ctx context.Context, bucket, table string) ([]string, error)
 	// OnOpen has f told of reads below generations; nil ends that.

@@ -64,6 +64,7 @@ func (w *Warmer) registered(g generation) *publication.Generation {
 //	shard seen before     next manifest -> LIST -> loads
 //	known to be published LIST -> loads
 func (w *Warmer) listGeneration(j *job, g generation) (entries []publication.Entry, more bool, err error) {
+	defer w.touch(j.ctx, g.shard)()
 	if w.registered(g) == nil {
 		newest, seen := w.objects.Generations().Newest(g.shard)
 		if !seen {
@@ -164,6 +165,14 @@ func narrow(entries []publication.Entry, path Path) []publication.Entry {
 	return below
 }
 
+// touch has the first query on a shard's table find its mutable state in a snapshot too,
+// where the table's settings allow one. What it returns waits for that.
+func (w *Warmer) touch(ctx context.Context, shard publication.Shard) (wait func()) {
+	var touching sync.WaitGroup
+	touching.Go(func() { _ = w.survive(func() { w.objects.Touch(ctx, shard.Bucket, shard.Table) }) })
+	return touching.Wait
+}
+
 // A family is what a listing shows of one shard.
 type family struct {
 	shard    publication.Shard
@@ -212,6 +221,7 @@ func (w *Warmer) learnBelow(j *job, entries []publication.Entry) (kept []publica
 	group.SetLimit(maxParallelShards)
 	asked := false
 	for _, f := range found {
+		defer w.touch(j.ctx, f.shard)()
 		newest, _ := registry.Newest(f.shard)
 		if len(f.members) == 0 || f.manifest <= newest.Version {
 			continue

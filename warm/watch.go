@@ -158,6 +158,7 @@ func (w *Warmer) watchOnce(t *watch) error {
 		}
 	}
 	w.warmNew(t)
+	w.objects.Touch(w.ctx, t.table.Bucket, t.table.Key)
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,9 @@ func printExplanation(w io.Writer, e object.Explanation) error {
 	if g := e.Generation; g != nil {
 		row("generation", "%d, %s, %d objects, %s below %s", g.Number, g.State, g.Objects, inspect.SizeText(g.Bytes), g.Prefix)
 	}
+	if s := e.Snapshot; s != nil {
+		row("snapshot", "of %s, at most %s old: %s", s.Table, s.MaxAge, s.Why)
+	}
 	if f := e.Facts; f != nil {
 		row("facts", "%s, ETag %s, last modified %s, confirmed %s", inspect.SizeText(f.Size), f.ETag, f.LastModified,
 			f.Confirmed.Format(time.RFC3339))

@@ -24,7 +24,7 @@ func (p *process) serveCommand() *cobra.Command {
 		Short: "Run the caching S3 endpoint",
 		Long: `Runs until SIGTERM or SIGINT, then drains: /readyz turns 503 at once, nothing new
 is accepted, and requests in flight get --drain-timeout to finish. A second
-signal ends it immediately. SIGHUP reads rules, keys and certificates again.
+signal ends it immediately. SIGHUP reads rules, tables, keys and certificates again.
 
 Without an origin it runs over an embedded store in ./hearth-data, makes a key
 for clients, keeps it there, and prints how to use it. Logs go to standard
@@ -160,7 +160,7 @@ func (p *process) reload(v *server, flags *pflag.FlagSet) {
 			faults = append(faults, err)
 		}
 	}
-	faults = append(faults, v.objects.SetRules(next.rules))
+	faults = append(faults, v.objects.SetRules(next.rules), v.objects.SetTables(next.tables))
 	for _, c := range v.settings.certs {
 		faults = append(faults, c.load())
 	}
@@ -178,7 +178,7 @@ func changedBeyond(before, after *config.Loaded) []string {
 	names := []string{}
 	old := before.Settings()
 	for i, s := range after.Settings() {
-		if s.Name != "rules" && fmt.Sprint(s.Value) != fmt.Sprint(old[i].Value) {
+		if s.Name != "rules" && s.Name != "tables" && fmt.Sprint(s.Value) != fmt.Sprint(old[i].Value) {
 			names = append(names, s.Name)
 		}
 	}

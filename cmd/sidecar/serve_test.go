@@ -211,7 +211,8 @@ func TestReloadAppliesKeysRulesAndCertificatesOrNothing(t *testing.T) {
 	}
 
 	writeFile(t, in(dir, "hearth.yaml"),
-		"keys-file: keys.yaml\nops-tls-cert: ops.pem\nops-tls-key: ops.key\nmemory: 64MiB\npage-size: 32KiB\nrules: [{match: 'x/**', class: never}]\n")
+		"keys-file: keys.yaml\nops-tls-cert: ops.pem\nops-tls-key: ops.key\nmemory: 64MiB\npage-size: 32KiB\n"+
+			"rules: [{match: 'x/**', class: never}]\ntables: [{match: 's3://lake/x.lance', mutable_max_age: 1s}]\n")
 	newPool := writeCertificate(t, in(dir, "ops.pem"), in(dir, "ops.key"), 2)
 	if got := serial(t, s.urls[listenerOps], pool); got != 1 {
 		t.Errorf("before the reload: serial number %d", got)
@@ -223,6 +224,10 @@ func TestReloadAppliesKeysRulesAndCertificatesOrNothing(t *testing.T) {
 	}
 	if diff := cmp.Diff(allowed(), []bool{false, true}); diff != "" {
 		t.Errorf("after the reload (-got +want):\n%s", diff)
+	}
+	_, text, _ := run(t, nil, "explain", "--admin", s.urls[listenerAdmin], "s3://lake/x.lance/_versions/1.manifest")
+	if !strings.Contains(text, "of x.lance, at most 1s old: nobody has asked") {
+		t.Errorf("after the reload the table is current:\n%s", text)
 	}
 	if got := serial(t, s.urls[listenerOps], newPool); got != 2 {
 		t.Errorf("after the reload: serial number %d", got)

@@ -9,12 +9,14 @@ import (
 	"github.com/hearthcache/hearth/internal/config"
 	"github.com/hearthcache/hearth/internal/keyring"
 	"github.com/hearthcache/hearth/proxy/class"
+	"github.com/hearthcache/hearth/proxy/snapshot"
 )
 
 // settings are the loaded configuration and what was made of it that can be wrong.
 type settings struct {
 	*config.Loaded
 	rules      []class.Rule
+	tables     []snapshot.Table
 	adminToken string
 	certs      map[string]*certificate // by listener; absent means plain HTTP
 }
@@ -32,6 +34,8 @@ func (p *process) loadSettings(flags *pflag.FlagSet) (*settings, error) {
 	collect := func(err error) { faults = append(faults, err) }
 
 	s.rules, err = compileRules(loaded)
+	collect(err)
+	s.tables, err = compileTables(loaded)
 	collect(err)
 	s.adminToken, err = loaded.ReadAdminToken()
 	collect(err)
@@ -73,6 +77,19 @@ func compileRules(l *config.Loaded) ([]class.Rule, error) {
 		return nil, l.Fault("rules", "%v", err)
 	}
 	return rules, nil
+}
+
+// compileTables turns the tables of the configuration into those of package snapshot.
+// Their ages were checked when it was loaded.
+func compileTables(l *config.Loaded) ([]snapshot.Table, error) {
+	var tables []snapshot.Table
+	for i, t := range l.Tables {
+		if _, err := class.ParsePattern(t.Match); err != nil && t.Match != "" {
+			return nil, l.Fault("tables", "table %d (%s): %v", i+1, t.Match, err)
+		}
+		tables = append(tables, snapshot.Table{Match: t.Match, MaxAge: t.MutableMaxAge})
+	}
+	return tables, nil
 }
 
 // givenKeys are the client keys that stand in the configuration itself.

@@ -138,6 +138,17 @@ type Config struct {
 	// built-in rules, which know the names that Lance generates, follow after
 	// them. Read again on SIGHUP.
 	Rules []Rule `name:"rules" yaml:"only" group:"Cache" help:"how keys may be cached, first match wins"`
+	// Tables are Lance tables whose mutable state (which shards, generations and
+	// versions there are) may be served a little out of date, so that the first
+	// query of a client does not wait for the origin. The first entry that matches
+	// a table counts; a table that none matches is always current. While a table
+	// is in use, its state is asked for in the background, twice within the time
+	// given, which takes some four requests for each shard and three for the base;
+	// snapshots of all tables together take at most 16 MiB. A table that is written
+	// through this process is current for its readers: nothing is served out of
+	// date until ten minutes after the last write. Only what is written elsewhere
+	// is seen late. Read again on SIGHUP.
+	Tables []Table `name:"tables" yaml:"only" group:"Cache" help:"tables whose mutable state may be served out of date"`
 
 	// WarmOnOpen warms a generation in the background when a client begins to read
 	// it and nobody has warmed it before. auto means true. It costs the bytes of a
@@ -206,6 +217,19 @@ type Rule struct {
 	// MaxAge lets keys of class revalidate be served this long after a
 	// confirmation without another. It raises how stale an answer may be.
 	MaxAge time.Duration `name:"max-age"`
+}
+
+// Table says how far out of date the mutable state of tables may be.
+type Table struct {
+	// Match is a glob over the paths of tables, as in rules, such as
+	// s3://lake/db/items.lance or s3://lake/db/*. With wildcards it matches names that
+	// end in .lance, and __manifest, the catalog in each folder of tables, which LanceDB
+	// lists when it connects; without them, any path.
+	Match string `name:"match"`
+	// MutableMaxAge is how long ago, at most, what is served was so at the origin: 100ms
+	// to 1h, or 0 for always current. Shorter than ten round trips to the origin it has
+	// little effect.
+	MutableMaxAge time.Duration `name:"mutable-max-age"`
 }
 
 // Watch is a table that is kept warm.

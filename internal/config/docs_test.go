@@ -77,6 +77,8 @@ func document(t *testing.T) string {
 		switch f.GoName {
 		case "Rules":
 			b.WriteString(recordTable(comments, "Rule", Rule{}))
+		case "Tables":
+			b.WriteString(recordTable(comments, "Table", Table{}))
 		case "Watch":
 			b.WriteString(recordTable(comments, "Watch", Watch{}))
 		}
@@ -161,7 +163,7 @@ Lists are comma-separated in flags and variables.
 ` + "`sidecar check-config`" + ` takes the same flags as ` + "`serve`" + `, prints the resolved values with the source of each, without
 secrets, and exits with 2 if anything is wrong. Settings that contradict each other are refused at start, all at once.
 
-On SIGHUP the file is read again for ` + "`rules`" + `, and so are the file that ` + "`keys-file`" + ` names and the certificates. A file that is wrong
+On SIGHUP the file is read again for ` + "`rules` and `tables`" + `, and so are the file that ` + "`keys-file`" + ` names and the certificates. A file that is wrong
 changes nothing and is logged as an error. Other settings need a restart.
 `
 
@@ -189,6 +191,8 @@ ops-listen: 0.0.0.0:9002
 rules:
   - {match: "s3://lake/config/**", class: revalidate, max_age: 10s}
   - {match: "tmp/**", class: never}
+tables:
+  - {match: "s3://lake/*", mutable_max_age: 1s}
 watch:
   - {table: "s3://lake/items.lance", interval: 2s}
 ready-deadline: 2m

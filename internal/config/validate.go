@@ -42,6 +42,7 @@ func (l *Loaded) Validate(b Build) error {
 	v.origin()
 	v.access()
 	v.cache()
+	v.tables()
 	v.warm()
 	v.engine()
 	v.observability()
@@ -227,6 +228,36 @@ func (v *validator) engine() {
 		v.fault("engine", "it answers at the admin listener, and admin-listen is empty")
 	}
 }
+
+func (v *validator) tables() {
+	c := &v.loaded.Config
+	seen := map[string]bool{}
+	for i, t := range c.Tables {
+		match := strings.TrimSuffix(t.Match, "/")
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(match, "s3://"), "/")
+		placed := strings.HasPrefix(match, "s3://")
+		switch age := t.MutableMaxAge; {
+		case match == "" || placed && key == "":
+			v.fault("tables", "table %d: %q matches no table: give a path such as s3://bucket/table.lance, or a glob", i+1, t.Match)
+		case seen[match]:
+			v.fault("tables", "table %d: %s is there twice", i+1, t.Match)
+		case placed && len(c.Buckets) > 0 && !strings.ContainsAny(bucket, "*?") && !slices.Contains(c.Buckets, bucket):
+			v.fault("tables", "table %d: the bucket of %s is not among buckets", i+1, t.Match)
+		case age < 0:
+			v.fault("tables", "table %d: mutable-max-age %s is negative", i+1, age)
+		case age > 0 && age < minMutableMaxAge, age > maxMutableMaxAge:
+			v.fault("tables", "table %d: mutable-max-age %s is not between %s and %s", i+1, age, minMutableMaxAge, maxMutableMaxAge)
+		}
+		seen[match] = true
+	}
+}
+
+// Limits of mutable-max-age: a few round trips fit into the shorter one, and who wants
+// more than the longer one has forgotten that tables change.
+const (
+	minMutableMaxAge = 100 * time.Millisecond
+	maxMutableMaxAge = time.Hour
+)
 
 func (v *validator) warm() {
 	c := &v.loaded.Config

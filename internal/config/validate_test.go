@@ -89,7 +89,24 @@ func TestContradictions(t *testing.T) {
 		"a watched bucket that is off limits": {func(c *Config) {
 			c.Buckets, c.Watch = []string{"sea"}, []Watch{{Table: "s3://lake/x"}}
 		}, "watch: table 1: the bucket of s3://lake/x is not among buckets"},
-		"a table watched all the time":   {func(c *Config) { c.Watch = []Watch{{Table: "s3://lake/x", Interval: time.Millisecond}} }, "watch: table 1: interval 1ms"},
+		"a table watched all the time": {func(c *Config) { c.Watch = []Watch{{Table: "s3://lake/x", Interval: time.Millisecond}} }, "watch: table 1: interval 1ms"},
+		"a table out of date":          {func(c *Config) { c.Tables = []Table{{"s3://lake/x", time.Second}, {Match: "**"}} }, ""},
+		"a table before its time": {
+			func(c *Config) { c.Tables = []Table{{"s3://lake/x", -time.Second}} }, "tables: table 1: mutable-max-age -1s is negative",
+		},
+		"a table hardly out of date": {
+			func(c *Config) { c.Tables = []Table{{"s3://lake/x", time.Millisecond}} }, "tables: table 1: mutable-max-age 1ms is not between 100ms and 1h",
+		},
+		"a table long out of date": {
+			func(c *Config) { c.Tables = []Table{{"s3://lake/x", 2 * time.Hour}} }, "tables: table 1: mutable-max-age 2h0m0s is not between",
+		},
+		"a table without a path": {func(c *Config) { c.Tables = []Table{{"s3://lake", time.Second}} }, `tables: table 1: "s3://lake" matches no table`},
+		"a table there twice": {
+			func(c *Config) { c.Tables = []Table{{"s3://lake/x", time.Second}, {"s3://lake/x/", 0}} }, "tables: table 2: s3://lake/x/ is there twice",
+		},
+		"a table in a bucket that is off limits": {func(c *Config) {
+			c.Buckets, c.Tables = []string{"sea"}, []Table{{"s3://lake/x", time.Second}, {"s3://s*/x", time.Second}}
+		}, "tables: table 1: the bucket of s3://lake/x is not among buckets"},
 		"waiting for nothing":            {func(c *Config) { c.ReadyDeadline = time.Minute }, "ready-deadline: there is nothing to wait for"},
 		"a negative wait for tables":     {func(c *Config) { c.ReadyDeadline = -time.Minute }, "ready-deadline: -1m0s is negative"},
 		"waiting for a table":            {func(c *Config) { c.ReadyDeadline, c.Watch = time.Minute, []Watch{{Table: "s3://lake/x"}} }, ""},

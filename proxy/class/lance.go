@@ -2,6 +2,9 @@ package class
 
 import "strings"
 
+// Builtin begins the names of the built-in rules.
+const Builtin = "builtin: "
+
 // Names of the built-in rules, as [Verdict.Rule] gives them.
 const (
 	RuleShardManifest = "builtin: shard manifests and their hint"

@@ -7,6 +7,7 @@ import (
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/class"
 	"github.com/hearthcache/hearth/proxy/publication"
+	"github.com/hearthcache/hearth/proxy/snapshot"
 )
 
 // An Explanation says how a key is treated and what is known of it. Reading it asks
@@ -21,8 +22,10 @@ type Explanation struct {
 	Why        string                 `json:"why"`
 	Bypassed   bool                   `json:"bypassed,omitempty"`
 	Generation *GenerationExplanation `json:"generation,omitempty"`
-	Facts      *FactsExplanation      `json:"facts,omitempty"`
-	Versions   []VersionExplanation   `json:"versions,omitempty"`
+	// Snapshot says what mutable_max_age makes of it, if the key's table has one.
+	Snapshot *snapshot.Explanation `json:"snapshot,omitempty"`
+	Facts    *FactsExplanation     `json:"facts,omitempty"`
+	Versions []VersionExplanation  `json:"versions,omitempty"`
 }
 
 // GenerationExplanation describes the published generation that a key lies below.
@@ -72,6 +75,7 @@ func (s *Service) Explain(bucket, key string) Explanation {
 	} else if v.Class == class.Immutable && s.demoted.has(bucket, key) {
 		e.Class, e.Why = class.Revalidate.String(), "it was written twice although its name says that it never changes"
 	}
+	e.Snapshot = s.snapshots.Explain(bucket, key)
 	if f, ok := s.facts.Get(bucket, key); ok {
 		e.Facts = &FactsExplanation{ETag: f.ETag, Size: f.Size, LastModified: f.LastModified, Confirmed: f.Confirmed}
 	}

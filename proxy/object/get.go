@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/pagecache"
@@ -44,6 +45,8 @@ type Object struct {
 	// Body is nil if the request or the status has none. Close the object to close it.
 	Body    *Body
 	Outcome Outcome
+	// Age is how old the answer may be, if it comes from a snapshot; else 0.
+	Age time.Duration
 }
 
 // Close closes the body, if there is one.
@@ -63,7 +66,11 @@ func (s *Service) Get(ctx context.Context, q Request) (*Object, error) {
 	}
 	v := s.resolve(ctx, q.Bucket, q.Key)
 	s.metrics.classes[v.Class].Inc()
-	return s.count(s.get(ctx, q, v))
+	o, err := s.count(s.get(ctx, q, v))
+	if err == nil && o.Status == http.StatusPreconditionFailed {
+		s.snapshots.Conflict(q.Bucket, q.Key)
+	}
+	return o, err
 }
 
 // count records how a request ended.

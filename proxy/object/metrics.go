@@ -16,6 +16,8 @@ type metrics struct {
 	violations    prometheus.Counter
 	malformed     prometheus.Counter
 	invalidations prometheus.Counter
+	remembered    prometheus.Counter // listings out of snapshots
+	absent        prometheus.Counter // 404s out of snapshots
 }
 
 func newMetrics(r prometheus.Registerer, s *Service) *metrics {
@@ -40,6 +42,8 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 		violations:    counter("violations_total", "Times a key of class immutable, or a published generation, was seen to change."),
 		malformed:     counter("malformed_manifests_total", "Shard manifests that passed by and could not be decoded."),
 		invalidations: counter("invalidations_total", "Invalidations asked for by an operator or a hook."),
+		remembered:    counter("remembered_lists_total", "Listings that were answered from a snapshot of a table's mutable state."),
+		absent:        counter("remembered_absences_total", "Reads that a snapshot of a table's mutable state answered with 404."),
 	}
 	// Looked up once: a hit pays for no labels.
 	for _, c := range []class.Class{class.Revalidate, class.Immutable, class.Never} {
@@ -71,7 +75,7 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "hearth", Subsystem: "object", Name: name, Help: help}, value)
 	}
-	r.MustRegister(requests, outcomes, m.failures, m.violations, m.malformed, m.invalidations,
+	r.MustRegister(requests, outcomes, m.failures, m.violations, m.malformed, m.invalidations, m.remembered, m.absent,
 		gauge("facts", "Objects whose facts are known.", func() float64 { return float64(s.facts.Len()) }),
 		gauge("facts_bytes", "Memory that the facts occupy.", func() float64 { return float64(s.facts.Bytes()) }),
 		gauge("generations", "Published generations that are known.", func() float64 { return float64(s.generations.Len()) }),

@@ -42,6 +42,7 @@ import (
 	"github.com/hearthcache/hearth/proxy/class"
 	"github.com/hearthcache/hearth/proxy/facts"
 	"github.com/hearthcache/hearth/proxy/publication"
+	"github.com/hearthcache/hearth/proxy/snapshot"
 )
 
 var (
@@ -88,6 +89,9 @@ type Options struct {
 	// origin: so many reads, and so many writes. Zero means as many as the pages' scheduler
 	// has slots. Eight times as many may wait; those beyond them fail with ErrBusy.
 	Forwards int
+	// Snapshots configure the tables whose mutable state may be out of date. Observe, Load,
+	// Logger and Registerer are set by the service.
+	Snapshots snapshot.Options
 	// Logger; nil discards.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil keeps them unregistered.
@@ -110,6 +114,7 @@ type Service struct {
 	generations *publication.Registry
 	rules       atomic.Pointer[class.Table]
 	bypass      atomic.Bool
+	snapshots   *snapshot.Store
 	opened      atomic.Pointer[func(bucket, key string, g *publication.Generation)]
 	dropping    atomic.Pointer[DropFunc]
 	log         *slog.Logger
@@ -177,12 +182,19 @@ func New(o Origin, opts Options) (*Service, error) {
 	s.generations.LimitInventories(opts.InventoryBytes)
 	s.metrics = newMetrics(opts.Registerer, s)
 	s.rules.Store(table)
+	opts.Snapshots.Logger, opts.Snapshots.Registerer = opts.Logger, opts.Registerer
+	if err := s.openSnapshots(opts.Snapshots); err != nil {
+		return nil, errors.Join(err, pages.Close(), store.Close())
+	}
 	return s, nil
 }
 
 // Close stops fills and gives the memory back. Bodies still open fail afterwards.
 func (s *Service) Close() error {
-	s.closeOnce.Do(func() { s.closeErr = errors.Join(s.pages.Close(), s.facts.Close()) })
+	s.closeOnce.Do(func() {
+		s.snapshots.Close() // before what it loads into
+		s.closeErr = errors.Join(s.pages.Close(), s.facts.Close())
+	})
 	return s.closeErr
 }
 
@@ -199,7 +211,10 @@ func (s *Service) SetRules(rules []class.Rule) error {
 
 // SetBypass turns the cache off (true) or on. While it is off every read goes to
 // the origin and nothing is admitted; writes still invalidate.
-func (s *Service) SetBypass(on bool) { s.bypass.Store(on) }
+func (s *Service) SetBypass(on bool) {
+	s.bypass.Store(on)
+	s.snapshots.SetPaused(on)
+}
 
 // Bypassed reports whether the cache is off.
 func (s *Service) Bypassed() bool { return s.bypass.Load() }

@@ -41,7 +41,11 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 		return nil, err
 	}
 	if effect.Bucket == "" {
-		return s.forwardRead(ctx, r)
+		response, err := s.forwardRead(ctx, r)
+		if err == nil {
+			s.passed(r, response)
+		}
+		return response, err
 	}
 	rewritten := s.rewritten(effect)
 	s.invalidateEffect(effect)
@@ -120,6 +124,7 @@ func (s *Service) watchWrites(e Effect, rewritten map[string]bool) {
 }
 
 func (s *Service) invalidateEffect(e Effect) {
+	s.wrote(e)
 	if e.WholeBucket {
 		scope := epoch.Scope{Bucket: e.Bucket, Prefix: true}
 		s.generations.Forget(scope) // until a shard manifest names them again
@@ -190,6 +195,7 @@ func (s *Service) drop(scope epoch.Scope) Dropped {
 func (s *Service) Invalidate(scope epoch.Scope) Dropped {
 	forgotten := s.generations.Forget(scope)
 	d := s.drop(scope)
+	s.snapshots.Drop(scope)
 	d.Generations = forgotten
 	s.metrics.invalidations.Inc()
 	return d

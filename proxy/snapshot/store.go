@@ -38,7 +38,7 @@ type Options struct {
 	// MaxTables bounds the tables in use at once. Default 64; one more takes the place of
 	// the one that was asked longest ago. Each costs its takes.
 	MaxTables int
-	// MaxBytes bounds the memory of all snapshots. Default 32 MiB; a take that finds no
+	// MaxBytes bounds the memory of all snapshots. Default 16 MiB; a take that finds no
 	// room fails. A table takes some 2 KiB for each shard and 350 bytes for each version
 	// that is listed.
 	MaxBytes int64
@@ -69,7 +69,7 @@ func (o Options) withDefaults() Options {
 		o.MaxTables = 64
 	}
 	if o.MaxBytes == 0 {
-		o.MaxBytes = 32 << 20
+		o.MaxBytes = 16 << 20
 	}
 	if o.Requests == 0 {
 		o.Requests = 64

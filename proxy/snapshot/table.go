@@ -242,7 +242,7 @@ func (t *table) passed(q Question, status int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	held := t.current != nil
-	if held && status == http.StatusOK && t.current.timeless(q) || !held && t.cancel == nil {
+	if held && status < http.StatusBadRequest && t.current.timeless(q) || !held && t.cancel == nil {
 		return
 	}
 	t.dropLocked(dropPassed)
