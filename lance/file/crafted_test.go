@@ -2,6 +2,7 @@ package file_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"runtime"
 	"slices"
@@ -440,6 +441,29 @@ func TestASmallFileCostsLittleMemory(t *testing.T) {
 				t.Errorf("a file of %d bytes took %d bytes of memory", len(b), used)
 			}
 		})
+	}
+}
+
+// sparse is an object that says it is large and holds only its end.
+type sparse struct {
+	storage.Object
+	size int64
+	end  []byte
+}
+
+func (s *sparse) Size() int64 { return s.size }
+
+func (s *sparse) ReadRange(_ context.Context, p []byte, off int64) error {
+	copy(p, s.end[len(s.end)-int(s.size-off):])
+	return nil
+}
+
+func TestADamagedFooterOfALargeFileReadsLittle(t *testing.T) {
+	end := make([]byte, 1<<17)
+	copy(end[len(end)-file.FooterBytes:], column(2, "int32", false).Bytes()[len(column(2, "int32", false).Bytes())-file.FooterBytes:])
+	o := &sparse{Object: storage.NewBytes("large.lance", nil), size: 20 << 30, end: end}
+	if _, err := file.Open(t.Context(), o, file.Options{}); !errors.Is(err, file.ErrTooLarge) {
+		t.Errorf("got %v, want ErrTooLarge", err)
 	}
 }
 

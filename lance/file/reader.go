@@ -68,6 +68,9 @@ func Open(ctx context.Context, obj storage.Object, opts Options) (*Reader, error
 		return nil, r.at(size-FooterBytes, err)
 	}
 	f := r.footer
+	if n := size - min(f.ColumnMetadata, f.ColumnTable, f.GlobalTable); n > maxMetadataBytes {
+		return nil, r.at(size-FooterBytes, fmt.Errorf("%d bytes of metadata: %w", n, fault.ErrTooLarge))
+	}
 	if err := t.extend(ctx, min(f.ColumnMetadata, f.ColumnTable, f.GlobalTable)); err != nil {
 		return nil, err
 	}
@@ -271,6 +274,10 @@ func (r *Reader) readColumns(ctx context.Context, t *tail) error {
 // corrupt marks a malformed message as corruption of the file.
 func corrupt(err error) error { return fmt.Errorf("%w: %w", fault.ErrCorrupt, err) }
 
+// maxMetadataBytes bounds the metadata of a file: a page takes some 100 bytes, so that this is millions of them. Without a bound, a
+// damaged footer of a large file would have all of it read.
+const maxMetadataBytes = 512 << 20
+
 // tail is the end of an object, held while its metadata is parsed.
 type tail struct {
 	obj  storage.Object
@@ -298,6 +305,9 @@ func (t *tail) extend(ctx context.Context, from int64) error {
 
 // bytes returns part of the tail, or reads it from the object when it lies in front. The range was checked to lie inside.
 func (t *tail) bytes(ctx context.Context, off, n int64) ([]byte, error) {
+	if n > maxMetadataBytes {
+		return nil, fmt.Errorf("lance file %s at %d: %d bytes of metadata: %w", t.obj.Path(), off, n, fault.ErrTooLarge)
+	}
 	if off >= t.from {
 		return t.b[off-t.from : off-t.from+n : off-t.from+n], nil
 	}

@@ -232,6 +232,9 @@ func (rd *reading) values20(p *page, e *pb.ArrayEncoding, spans []span, leaf sin
 		if !ok || uint32(l.Dim()) != e.FixedSizeList.Dimension {
 			return fault.Corruptf("fixed_size_list of %d in a column of another type", e.FixedSizeList.Dimension)
 		}
+		if e.FixedSizeList.HasValidity {
+			return fault.Unsupportedf("version 2.0 fixed_size_list with validity of its own")
+		}
 		items := make([]span, len(spans))
 		for i, s := range spans {
 			if s.hi > math.MaxInt64/int64(l.Dim()) {

@@ -164,7 +164,7 @@ func decodeCompressive(b []byte, depth int) (*CompressiveEncoding, error) {
 	}
 	depth--
 	m := &CompressiveEncoding{}
-	err := Scan(b, func(f Field) error {
+	err := scanOne(b, func(f Field) error {
 		inner, err := f.Message()
 		if err != nil {
 			return err

@@ -116,7 +116,7 @@ func decodeArray(b []byte, depth int) (*ArrayEncoding, error) {
 	}
 	depth--
 	m := &ArrayEncoding{}
-	err := Scan(b, func(f Field) error {
+	err := scanOne(b, func(f Field) error {
 		inner, err := f.Message()
 		if err != nil {
 			return err
@@ -288,7 +288,7 @@ func decodeBuffer20(f Field, m *Buffer20) error {
 }
 
 func decodeNullable20(b []byte, m *Nullable20, depth int) error {
-	return Scan(b, func(f Field) error {
+	return scanOne(b, func(f Field) error {
 		inner, err := f.Message()
 		if err != nil {
 			return err

@@ -82,7 +82,7 @@ func decodeLayout(b []byte, depth int) (*PageLayout, error) {
 		return nil, fmt.Errorf("%w: page layouts nest too deep", ErrMalformed)
 	}
 	m := &PageLayout{}
-	err := Scan(b, func(f Field) error {
+	err := scanOne(b, func(f Field) error {
 		inner, err := f.Message()
 		if err != nil {
 			return err

@@ -54,6 +54,36 @@ func TestRepeatedNumbersDecodePackedAndNot(t *testing.T) {
 	}
 }
 
+func TestTwoChoicesAreMalformed(t *testing.T) {
+	flat := message(nil).num(1, 64)
+	for name, decode := range map[string]func() error{
+		"compressive encoding": func() error {
+			_, err := pb.DecodeCompressiveEncoding(message(nil).bytes(1, flat).bytes(5, flat))
+			return err
+		},
+		"array encoding": func() error {
+			_, err := pb.DecodeArrayEncoding(message(nil).bytes(1, flat).bytes(13, nil))
+			return err
+		},
+		"one twice": func() error {
+			_, err := pb.DecodeArrayEncoding(message(nil).bytes(1, flat).bytes(1, flat))
+			return err
+		},
+		"nulls and none": func() error {
+			_, err := pb.DecodeArrayEncoding(message(nil).bytes(2, message(nil).bytes(3, nil).bytes(1, nil)))
+			return err
+		},
+		"page layout": func() error {
+			_, err := pb.DecodePageLayout(message(nil).bytes(1, nil).bytes(2, nil))
+			return err
+		},
+	} {
+		if err := decode(); !errors.Is(err, pb.ErrMalformed) {
+			t.Errorf("%s: got %v, want ErrMalformed", name, err)
+		}
+	}
+}
+
 func TestDamagedMessagesAreMalformed(t *testing.T) {
 	deep := message(nil).num(1, 64)
 	for range 100 {

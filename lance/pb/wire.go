@@ -157,6 +157,19 @@ func in(message string, err error) error {
 	return fmt.Errorf("%s: %w", message, err)
 }
 
+// scanOne is Scan for a message of which one field is chosen: a second one is malformed. Protobuf lets the last one win, but no
+// writer makes two, and whoever reads on has set several choices at once.
+func scanOne(b []byte, f func(Field) error) error {
+	chosen := false
+	return Scan(b, func(fld Field) error {
+		if chosen {
+			return fmt.Errorf("%w: field %d besides another", ErrMalformed, fld.Num)
+		}
+		chosen = true
+		return f(fld)
+	})
+}
+
 // scanMessage is Scan with the message's name put in front of errors.
 func scanMessage(name string, b []byte, f func(Field) error) error {
 	return in(name, Scan(b, f))
