@@ -108,6 +108,10 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, f *Failure) {
 // failWith answers with whatever err means: the origin's own answer where it is the
 // client's business, else a classified failure. A client that left gets nothing.
 func (h *Handler) failWith(w http.ResponseWriter, r *http.Request, err error) {
+	if tooSlow(r) {
+		h.fail(w, r, errTooSlow)
+		return
+	}
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler)
 	}

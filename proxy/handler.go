@@ -48,6 +48,9 @@ type Options struct {
 	Domains []string
 	// Allowed restricts buckets; nil allows all.
 	Allowed func(bucket string) bool
+	// BodyPatience is how long a client may take for each 64 KiB of a request's body, not
+	// counted what it has to wait itself. Default one minute.
+	BodyPatience time.Duration
 	// Logger; nil discards.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil keeps them unregistered.
@@ -61,6 +64,7 @@ type Handler struct {
 	scopes   Scopes
 	domains  []string
 	allowed  func(string) bool
+	patience time.Duration
 	log      *slog.Logger
 	metrics  *metrics
 	router   chi.Router
@@ -73,8 +77,11 @@ type Handler struct {
 func New(objects *object.Service, o Options) *Handler {
 	h := &Handler{
 		objects: objects, verifier: o.Verifier, scopes: o.Scopes, domains: o.Domains, allowed: o.Allowed,
-		log: o.Logger, metrics: newMetrics(o.Registerer),
+		patience: o.BodyPatience, log: o.Logger, metrics: newMetrics(o.Registerer),
 		idPrefix: strconv.FormatInt(time.Now().UnixNano(), 36),
+	}
+	if h.patience <= 0 {
+		h.patience = bodyPatience
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -111,6 +118,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	h.metrics.begin()
 	defer func() { h.metrics.end(r.Method, cw.status, cw.bytes, time.Since(q.start)) }()
 
+	watchBody(w, r, h.patience)
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
 	if !read && headTooLong(r.Header) { // of reads it is the origin's to say, where it is asked
 		h.fail(cw, r, errHeadTooLong)
