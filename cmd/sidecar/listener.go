@@ -30,6 +30,9 @@ const (
 	// idleTimeout keeps connections longer than the pools of the usual clients
 	// do, so that it is they who close them: no request meets a closing server.
 	idleTimeout = 3 * time.Minute
+	// patience is how long a client may make an answer wait for it to read on: per
+	// 512 KiB, which the slowest link takes in that time.
+	patience = time.Minute
 	// maxHeaderBytes has room for 8 KiB of metadata and a long presigned URL.
 	maxHeaderBytes = 64 << 10
 )
@@ -51,7 +54,9 @@ func listen(ctx context.Context, name, address string, cert *certificate, maxCon
 	if err != nil {
 		return nil, fmt.Errorf("%s listener: %w", name, err)
 	}
-	l := &listener{name: name, net: wire.NewListener(bound, maxConnections), scheme: "http", done: make(chan struct{})}
+	accepting := wire.NewListener(bound, maxConnections)
+	accepting.SetPatience(patience)
+	l := &listener{name: name, net: accepting, scheme: "http", done: make(chan struct{})}
 	if cert != nil {
 		l.net, l.scheme = tls.NewListener(l.net, cert.config()), "https"
 	}

@@ -18,6 +18,10 @@
 // come, head not counted; so another write must follow, and nothing stays behind. That
 // does not depend on how net/http cuts its writes.
 //
+// A Listener also ends writes that their client does not take ([Listener.SetPatience]), by
+// how much they are rather than by when they began, so that long answers to slow clients
+// go on.
+//
 // The package does not speak HTTP and knows no TLS: a connection beneath TLS is not
 // reached by Gather, which then does nothing.
 package wire
@@ -27,6 +31,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // A Listener accepts connections for which [Gather] works, at most a number at a time.
@@ -35,17 +40,29 @@ type Listener struct {
 	slots  chan struct{} // nil without a limit
 	closed chan struct{}
 	once   sync.Once
+
+	patience time.Duration // 0 is endless
+	now      func() time.Time
 }
 
 // NewListener returns a listener over l, which it owns. While max connections are open,
 // Accept waits; 0 means no limit.
 func NewListener(l net.Listener, max int) *Listener {
-	w := &Listener{Listener: l, closed: make(chan struct{})}
+	w := &Listener{Listener: l, closed: make(chan struct{}), now: time.Now}
 	if max > 0 {
 		w.slots = make(chan struct{}, max)
 	}
 	return w
 }
+
+// SetPatience has writes fail whose client does not take them in time: patience for each
+// write, and as much again for every [PatientBytes] of it. A write that is not about to
+// fail may be given twice the time. It is to be called before Accept; 0 waits for ever.
+func (l *Listener) SetPatience(patience time.Duration) { l.patience = patience }
+
+// PatientBytes is how much a client has to take for the patience with it to begin anew.
+// With a minute that is 8 KiB a second.
+const PatientBytes = 512 << 10
 
 // Accept waits for a free slot and a connection.
 func (l *Listener) Accept() (net.Conn, error) {
@@ -80,6 +97,9 @@ func (l *Listener) Close() error {
 // by one they wake the client sixteen times, which costs a third of the whole answer.
 const maxBatch = 17
 
+// maxBatchBytes is what a batch may be taken to have.
+const maxBatchBytes = 1 << 20
+
 // A conn is written to by one goroutine at a time, as net/http does it.
 type conn struct {
 	net.Conn // *net.TCPConn, whose ReadFrom must not be reached past held
@@ -90,6 +110,22 @@ type conn struct {
 	held     []byte // what was; its memory is kept for the next time
 	parts    [2][]byte
 	batch    [maxBatch][]byte
+	deadline time.Time // of writes; zero for none yet
+}
+
+// hurry sets the deadline of a write of n bytes. It does so far ahead, so that most writes
+// find one that will do: setting it costs as much as finding a page.
+func (c *conn) hurry(n int64) {
+	patience := c.listener.patience
+	if patience == 0 {
+		return
+	}
+	end := c.listener.now().Add(patience + time.Duration(n/PatientBytes)*patience)
+	if c.deadline.After(end) {
+		return
+	}
+	c.deadline = end.Add(patience)
+	_ = c.SetWriteDeadline(c.deadline) // fails on a closed connection, as the write will
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -100,9 +136,11 @@ func (c *conn) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		c.promised = 0
+		c.hurry(int64(len(p)))
 		return c.Conn.Write(p)
 	}
 	before := len(c.held)
+	c.hurry(int64(before + len(p)))
 	c.parts = [2][]byte{c.held, p}
 	buffers := net.Buffers(c.parts[:])
 	n, err := buffers.WriteTo(c.Conn)
@@ -141,6 +179,7 @@ func (c *conn) ReadFrom(src io.Reader) (int64, error) {
 		} else if err != nil {
 			return written, err
 		}
+		c.hurry(maxBatchBytes)
 		buffers := net.Buffers(batch)
 		n, werr := buffers.WriteTo(c.Conn)
 		c.held = c.held[:0]
