@@ -39,24 +39,23 @@ func (f *field20) buffered() (largest, total int) {
 	return largest, total
 }
 
-func (f *field20) flush(w *Writer, atLeast int) error {
+func (f *field20) encode(atLeast int) ([]columnPage, error) {
+	var out []columnPage
 	for i, c := range f.columns {
 		// The items of lists that are all empty have an empty page.
-		empty := c.Rows == 0 && atLeast == 0 && f.done[i] == 0 && w.rows > 0
+		empty := c.Rows == 0 && atLeast == 0 && f.done[i] == 0 && f.done[0] > 0
 		if !empty && (c.Rows == 0 || c.Bytes() < atLeast) {
 			continue
 		}
 		p, err := encodeColumn20(c, f.opts)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := w.page(f.first+i, f.done[i], p); err != nil {
-			return err
-		}
+		out = append(out, columnPage{f.first + i, f.done[i], p})
 		f.done[i] += p.rows
 		c.Reset()
 	}
-	return nil
+	return out, nil
 }
 
 func (f *field20) release() {
@@ -109,7 +108,7 @@ func encodeColumn20(c *shred.Column, opts WriterOptions) (*encodedPage, error) {
 }
 
 // leaf encodes the values of a leaf with their validity.
-func (p *page20) leaf(c *shred.Column, _ WriterOptions) (*pb.ArrayEncoding, error) {
+func (p *page20) leaf(c *shred.Column, opts WriterOptions) (*pb.ArrayEncoding, error) {
 	v, valid := c.Value.View(), c.Validity()
 	t, dict := c.Field.Type.(*arrow.DictionaryType)
 	switch {
@@ -118,6 +117,11 @@ func (p *page20) leaf(c *shred.Column, _ WriterOptions) (*pb.ArrayEncoding, erro
 	case dict:
 		return p.dictionary(v, valid, t)
 	case v.Kind == encode.Var:
+		if c.Field.Type.ID() == arrow.STRING && !opts.Plain {
+			if e := p.texts(v, valid); e != nil {
+				return e, nil
+			}
+		}
 		return p.binary(v, valid), nil
 	}
 	return p.nullable(v, valid), nil
@@ -156,6 +160,40 @@ func (p *page20) binary(v *encode.Values, valid []byte) *pb.ArrayEncoding {
 	}
 	indices := noNulls(p.flat(64, ends))
 	return &pb.ArrayEncoding{Binary: &pb.Binary20{Indices: indices, Bytes: p.flat(8, data), NullAdjustment: adjust}}
+}
+
+// maxTexts is below how many distinct texts Lance numbers them, and from how many rows on.
+const maxTexts = 100
+
+// texts encodes texts of which few are distinct as their numbers from 1 on, 0 being null; nil when they are many.
+func (p *page20) texts(v *encode.Values, valid []byte) *pb.ArrayEncoding {
+	if v.N < maxTexts {
+		return nil
+	}
+	seen := make(map[string]byte, maxTexts)
+	var picks []int
+	idx := make([]byte, v.N)
+	for i := range v.N {
+		if valid != nil && valid[i/8]>>(i%8)&1 == 0 {
+			continue
+		}
+		k, ok := seen[string(v.At(i))]
+		if !ok {
+			if len(picks) == maxTexts-1 {
+				return nil
+			}
+			picks = append(picks, i)
+			k = byte(len(picks))
+			seen[string(v.At(i))] = k
+		}
+		idx[i] = k
+	}
+	if len(picks) == 0 {
+		return nil
+	}
+	indices := p.flat(8, idx)
+	items := p.binary(v.Pick(picks), nil)
+	return &pb.ArrayEncoding{Dictionary: &pb.Dictionary20{Indices: indices, Items: items, NumItems: uint32(len(picks))}}
 }
 
 // dictionary encodes the values of a column of an Arrow dictionary type: the numbers of distinct ones, null being one of them.

@@ -55,24 +55,23 @@ func (f *field21) buffered() (largest, total int) {
 	return largest, total
 }
 
-func (f *field21) flush(w *Writer, atLeast int) error {
+func (f *field21) encode(atLeast int) ([]columnPage, error) {
+	var out []columnPage
 	for i, l := range f.leaves {
 		if l.Rows == 0 || l.Bytes() < atLeast {
 			continue
 		}
 		pages, err := encodeLeaf(l, f.opts, atLeast == 0 && f.done[i] == 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, p := range pages {
-			if err := w.page(f.first+i, f.done[i], p); err != nil {
-				return err
-			}
+			out = append(out, columnPage{f.first + i, f.done[i], p})
 			f.done[i] += p.rows
 		}
 		l.Reset()
 	}
-	return nil
+	return out, nil
 }
 
 func (f *field21) release() {

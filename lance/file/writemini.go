@@ -97,6 +97,11 @@ func (w *miniWriter) run() error {
 		if w.page.rep != nil {
 			w.indexRows(level, levels, at+n == w.page.values.N)
 		}
+		if at == 0 && n < left {
+			// Room for chunks like the first.
+			size := int(float64(len(w.chunks)) * float64(left) / float64(n) * 1.05)
+			w.chunks = append(make([]byte, 0, size), w.chunks...)
+		}
 		at += n
 		level += levels
 	}

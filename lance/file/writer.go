@@ -10,6 +10,7 @@ import (
 	"maps"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hearthcache/hearth/lance/pb"
 	"github.com/hearthcache/hearth/lance/schema"
@@ -47,8 +48,9 @@ type fieldWriter interface {
 	append(a arrow.Array, lo, hi int) error
 	// buffered is how much the largest column holds and all together do.
 	buffered() (largest, total int)
-	// flush writes pages of the columns that hold at least so many bytes.
-	flush(w *Writer, atLeast int) error
+	// encode makes the pages of the columns that hold at least so many bytes, which are empty then; 0 is the end of the file. It
+	// touches nothing that other fields use.
+	encode(atLeast int) ([]columnPage, error)
 	release()
 }
 
@@ -190,7 +192,11 @@ func (w *Writer) flushFull() error {
 		for _, f := range w.fields {
 			n, _ := f.buffered()
 			if n >= limit {
-				if err := f.flush(w, limit); err != nil {
+				pages, err := f.encode(limit)
+				if err == nil {
+					err = w.pages(pages)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -225,13 +231,8 @@ func (w *Writer) Finish(ctx context.Context) (Info, error) {
 }
 
 func (w *Writer) finish(ctx context.Context) (Info, error) {
-	for _, f := range w.fields {
-		if err := ctx.Err(); err != nil {
-			return Info{}, err
-		}
-		if err := f.flush(w, 0); err != nil {
-			return Info{}, err
-		}
+	if err := w.flushAll(ctx); err != nil {
+		return Info{}, err
 	}
 	s := pb.FileDescriptor{Schema: pb.Schema{Fields: w.schema.Messages(), Metadata: map[string][]byte{}}, Length: uint64(w.rows)}
 	for k, v := range w.metadata {
@@ -347,9 +348,53 @@ type encodedPage struct {
 	buffers [][]byte
 }
 
-// page writes a page of a column, whose first row is the given one.
-func (w *Writer) page(column int, first int64, p *encodedPage) error {
-	m := pb.Page{Length: uint64(p.rows), Priority: uint64(first)}
+// columnPage is a page of a column and its first row.
+type columnPage struct {
+	column int
+	first  int64
+	*encodedPage
+}
+
+// flushAll writes the last pages of all fields. They are encoded side by side and written in order.
+func (w *Writer) flushAll(ctx context.Context) error {
+	all := make([][]columnPage, len(w.fields))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(w.opts.Parallel)
+	for i, f := range w.fields {
+		g.Go(func() (err error) {
+			if err := gctx.Err(); err != nil {
+				return err
+			}
+			if all[i], err = f.encode(0); err != nil {
+				return fmt.Errorf("lance file: field %q: %w", w.schema.Fields[i].Name, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, pages := range all {
+		if err := w.pages(pages); err != nil {
+			return err
+		}
+		all[i] = nil
+	}
+	return nil
+}
+
+// pages writes pages.
+func (w *Writer) pages(ps []columnPage) error {
+	for _, p := range ps {
+		if err := w.page(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Writer) page(p columnPage) error {
+	m := pb.Page{Length: uint64(p.rows), Priority: uint64(p.first)}
 	for _, b := range p.buffers {
 		off, err := w.buffer(b)
 		if err != nil {
@@ -365,7 +410,7 @@ func (w *Writer) page(column int, first int64, p *encodedPage) error {
 		a.TypeURL, a.Value = "/"+pageLayoutName, p.layout.Append(nil)
 	}
 	m.Encoding.Direct = a
-	w.columns[column].Pages = append(w.columns[column].Pages, m)
+	w.columns[p.column].Pages = append(w.columns[p.column].Pages, m)
 	return nil
 }
 

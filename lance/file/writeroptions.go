@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -27,6 +28,9 @@ type WriterOptions struct {
 	PageBytes int
 	// BufferBytes is how much all columns together may collect; past it the largest is written. Default 64 MiB.
 	BufferBytes int
+	// Parallel is how many fields are encoded side by side at the end of the file, where files of few pages have all of them.
+	// Default GOMAXPROCS, at most 4.
+	Parallel int
 	// Plain leaves values uncompressed: no packing, runs, dictionaries or symbol tables.
 	Plain bool
 }
@@ -47,6 +51,9 @@ func (o WriterOptions) withDefaults() (WriterOptions, error) {
 	}
 	if o.BufferBytes == 0 {
 		o.BufferBytes = DefaultBufferBytes
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = min(4, runtime.GOMAXPROCS(0))
 	}
 	if o.PageBytes < 0 || o.BufferBytes < 0 {
 		return o, fmt.Errorf("lance file: page of %d bytes, buffers of %d", o.PageBytes, o.BufferBytes)

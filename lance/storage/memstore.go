@@ -42,6 +42,7 @@ func (m *MemStore) Put(ctx context.Context, name string, body io.Reader, size in
 		return err
 	}
 	var b bytes.Buffer
+	b.Grow(int(min(max(size, 0), 64<<20)) + bytes.MinRead)
 	if err := copyBody(ctx, &b, body, size); err != nil {
 		return fmt.Errorf("storage: put %s: %w", name, err)
 	}

@@ -16,7 +16,7 @@ type buffer struct {
 func (b *buffer) grow(n int) []byte {
 	used := len(b.b)
 	if need := used + n; need > len(b.all) {
-		size := max(need, 2*len(b.all), 1024)
+		size := max(need+need/4, 2*len(b.all), 1024)
 		if b.all == nil {
 			b.all = b.mem.Allocate(size)
 		} else {

@@ -1,6 +1,8 @@
 package shred
 
 import (
+	"slices"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
@@ -190,39 +192,49 @@ func (v *Values) Append(a arrow.Array, lo, hi int) {
 }
 
 func (v *Values) appendVar(a arrow.Array, lo, hi int, nulls bool) {
+	if lo == hi {
+		return
+	}
 	d := a.Data()
 	var data []byte
 	if b := d.Buffers()[2]; b != nil {
 		data = b.Bytes()
 	}
-	span := func(i int) (int64, int64) { return 0, 0 }
+	var valid func(int) bool
+	if nulls {
+		valid = a.IsValid
+	}
+	offs := d.Buffers()[1].Bytes()
 	if v.wide {
-		offs := arrow.Int64Traits.CastFromBytes(d.Buffers()[1].Bytes())[d.Offset():]
-		span = func(i int) (int64, int64) { return offs[i], offs[i+1] }
+		appendSlices(v, arrow.Int64Traits.CastFromBytes(offs)[d.Offset():], data, lo, hi, valid)
 	} else {
-		offs := arrow.Int32Traits.CastFromBytes(d.Buffers()[1].Bytes())[d.Offset():]
-		span = func(i int) (int64, int64) { return int64(offs[i]), int64(offs[i+1]) }
+		appendSlices(v, arrow.Int32Traits.CastFromBytes(offs)[d.Offset():], data, lo, hi, valid)
 	}
-	if lo == hi {
-		return
-	}
-	if !nulls {
-		first, _ := span(lo)
-		_, last := span(hi - 1)
+}
+
+// appendSlices appends values lo to hi, value i being data[offs[i]:offs[i+1]]; nulls have no bytes.
+func appendSlices[T int32 | int64](v *Values, offs []T, data []byte, lo, hi int, valid func(int) bool) {
+	v.offsets = slices.Grow(v.offsets, hi-lo)
+	for i := lo; i < hi; {
+		if valid != nil && !valid(i) {
+			v.offsets = append(v.offsets, int64(len(v.data.b)))
+			i++
+			continue
+		}
+		// As many valid values as lie together.
+		j := hi
+		if valid != nil {
+			for j = i + 1; j < hi && valid(j); {
+				j++
+			}
+		}
+		first := int64(offs[i])
 		base := int64(len(v.data.b)) - first
-		copy(v.data.grow(int(last-first)), data[first:last])
-		for i := lo; i < hi; i++ {
-			_, e := span(i)
-			v.offsets = append(v.offsets, base+e)
+		copy(v.data.grow(int(int64(offs[j])-first)), data[first:offs[j]])
+		for _, e := range offs[i+1 : j+1] {
+			v.offsets = append(v.offsets, base+int64(e))
 		}
-		return
-	}
-	for i := lo; i < hi; i++ {
-		if a.IsValid(i) {
-			s, e := span(i)
-			copy(v.data.grow(int(e-s)), data[s:e])
-		}
-		v.offsets = append(v.offsets, int64(len(v.data.b)))
+		i = j
 	}
 }
 
