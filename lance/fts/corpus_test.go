@@ -75,6 +75,11 @@ func liveTables(r *rand.Rand, corpus []string) []lanceTable {
 		{Name: "ngram", Batches: [][]string{corpus[:len(corpus)/6]}, Options: map[string]any{
 			"withPosition": true, "baseTokenizer": "ngram", "ngramMinLength": 2, "ngramMaxLength": 4,
 		}},
+		{Name: "generation", Generation: true, Batches: whole, Options: map[string]any{"withPosition": true}},
+		{Name: "generationdefaults", Generation: true, Batches: whole, Options: map[string]any{"withPosition": false}},
+		{Name: "generationodd", Generation: true, Batches: odd, Options: map[string]any{"withPosition": true}},
+		{Name: "generationdense", Generation: true, Batches: dense, Options: map[string]any{"withPosition": true}},
+		{Name: "superseded", Generation: true, Batches: [][]string{corpus, corpus[third : 2*third]}, Options: map[string]any{"withPosition": true}},
 	}
 }
 
@@ -83,6 +88,7 @@ type queryMaker struct {
 	*rand.Rand
 	texts  []string
 	phrase bool
+	depth  int // of the compound query being drawn
 }
 
 func (m *queryMaker) words(n int) string {
@@ -126,23 +132,33 @@ func (m *queryMaker) leaf() lanceQuery {
 	}
 }
 
-func (m *queryMaker) leaves(most int) (out []lanceQuery) {
+func (m *queryMaker) parts(most int) (out []lanceQuery) {
 	for range m.IntN(most + 1) {
-		out = append(out, m.leaf())
+		out = append(out, m.part())
 	}
 	return out
 }
 
+// part returns a leaf or, now and then, another compound query.
+func (m *queryMaker) part() lanceQuery {
+	if m.depth > 2 || m.IntN(3) > 0 {
+		return m.leaf()
+	}
+	return m.query()
+}
+
 func (m *queryMaker) query() lanceQuery {
+	m.depth++
+	defer func() { m.depth-- }()
 	switch m.IntN(6) {
 	case 0:
-		b := &lanceBoolean{Must: m.leaves(2), Should: m.leaves(2), MustNot: m.leaves(1)}
+		b := &lanceBoolean{Must: m.parts(2), Should: m.parts(2), MustNot: m.parts(1)}
 		if len(b.Must)+len(b.Should) == 0 {
-			b.Should = []lanceQuery{m.leaf()}
+			b.Should = []lanceQuery{m.part()}
 		}
 		return lanceQuery{Boolean: b}
 	case 1:
-		return lanceQuery{Boost: &lanceBoost{m.leaf(), m.leaf(), float32(m.IntN(8)) / 8}}
+		return lanceQuery{Boost: &lanceBoost{m.part(), m.part(), float32(m.IntN(16)) / 8}}
 	default:
 		return m.leaf()
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/hearthcache/hearth/lance/fts/analyzer"
@@ -25,13 +26,14 @@ const (
 // The request and response of testdata/lancedb.mjs.
 type (
 	lanceTable struct {
-		Name     string         `json:"name"`
-		Version  string         `json:"version,omitempty"`
-		Options  map[string]any `json:"options"`
-		Batches  [][]string     `json:"batches"`
-		Indexed  int            `json:"indexed,omitempty"`
-		Optimize bool           `json:"optimize,omitempty"`
-		Delete   string         `json:"delete,omitempty"`
+		Name       string         `json:"name"`
+		Version    string         `json:"version,omitempty"`
+		Options    map[string]any `json:"options"`
+		Batches    [][]string     `json:"batches"`
+		Indexed    int            `json:"indexed,omitempty"`
+		Optimize   bool           `json:"optimize,omitempty"`
+		Delete     string         `json:"delete,omitempty"`
+		Generation bool           `json:"generation,omitempty"`
 	}
 	lanceSearch struct {
 		Table string     `json:"table"`
@@ -321,6 +323,9 @@ func rowFilter(t *testing.T, table lanceTable, s lanceSearch) func(uint64) bool 
 		}
 	}
 	switch {
+	case table.Generation && len(table.Batches) == 2: // the second supersedes as many rows of the first
+		superseded := uint64(len(table.Batches[1]))
+		return func(row uint64) bool { return row >= superseded }
 	case table.Delete == "id % 3 = 0":
 		return func(row uint64) bool { return row < below && row%3 != 0 }
 	case table.Delete != "": // all of the first fragment
@@ -333,17 +338,26 @@ func rowFilter(t *testing.T, table lanceTable, s lanceSearch) func(uint64) bool 
 
 // magnitude returns the size of the numbers that the scores of a query are differences of: where one score is taken off
 // another, the rounding of both remains.
-func magnitude(t *testing.T, x *Index, q lanceQuery) float32 {
+func magnitude(t *testing.T, x *Index, q lanceQuery) (size float32) {
 	t.Helper()
-	if q.Boost == nil {
-		return 0
+	var parts []lanceQuery
+	switch {
+	case q.Boost != nil:
+		for _, part := range []lanceQuery{q.Boost.Positive, q.Boost.Negative} {
+			hits, err := x.Search(t.Context(), part.query(), SearchOptions{Limit: 1})
+			mustNot(t, err)
+			if len(hits) > 0 {
+				size += max(0, hits[0].Score) * max(1, q.Boost.NegativeBoost)
+			}
+		}
+		parts = []lanceQuery{q.Boost.Positive, q.Boost.Negative}
+	case q.Boolean != nil:
+		parts = slices.Concat(q.Boolean.Must, q.Boolean.Should)
 	}
-	hits, err := x.Search(t.Context(), q.Boost.Positive.query(), SearchOptions{Limit: 1})
-	mustNot(t, err)
-	if len(hits) == 0 {
-		return 0
+	for _, part := range parts {
+		size += magnitude(t, x, part)
 	}
-	return hits[0].Score
+	return size
 }
 
 func equalHits(x, y []Hit) bool {

@@ -4,9 +4,11 @@
 //
 // request: {"uri": dir, "build": [table...], "search": [query...]}
 // table:   {"name", "version", "options", "batches": [[text or null, ...], ...], "indexed": n, "optimize": bool,
-//           "delete": condition}
+//           "delete": condition, "generation": bool}
 //          rows have a running number "id"; the first n batches (default all) are there when the index is made, the
-//          others are added later; optimize then brings the index up to date; rows that meet the condition are deleted last
+//          others are added later; optimize then brings the index up to date; rows that meet the condition are deleted last.
+//          A generation is the flushed one of a table with one row more, opened as the table that it is; there the ids of
+//          each batch begin at 0, so that later batches supersede rows of earlier ones
 // query:   {"table", "query", "limit", "where"}; query is one of
 //          {"match": {"text", "operator", "boost", "fuzziness"}}, {"phrase": {"text", "slop"}},
 //          {"boolean": {"must": [], "should": [], "must_not": []}}, {"boost": {"positive", "negative", "negative_boost"}}
@@ -22,11 +24,36 @@ const arrow = require("apache-arrow");
 const request = JSON.parse(fs.readFileSync(0, "utf8"));
 const db = await lancedb.connect(request.uri);
 
+const schema = new arrow.Schema([
+  new arrow.Field("id", new arrow.Int32(), false),
+  new arrow.Field("text", new arrow.Utf8(), true),
+]);
+
+async function buildGeneration(t) {
+  const name = `${t.name}-source`;
+  const rows = (texts, first) =>
+    lancedb.makeArrowTable(
+      texts.map((text, i) => ({ id: first + i, text })),
+      { schema },
+    );
+  const table = await db.createTable(name, rows(["seed"], -1));
+  await table.createIndex("text", { config: lancedb.Index.fts(t.options ?? {}), waitTimeoutSeconds: 600 });
+  await table.setUnenforcedPrimaryKey("id");
+  await table.setLsmWriteSpec({ specType: "unsharded", writerConfigDefaults: { max_memtable_rows: "1000000" } });
+  for (const b of t.batches) await table.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(rows(b, 0));
+  await table.closeLsmWriters();
+  const shards = path.join(request.uri, `${name}.lance`, "_mem_wal");
+  const shard = path.join(shards, fs.readdirSync(shards)[0]);
+  const made = fs.readdirSync(shard).filter((n) => n.includes("_gen_"));
+  if (made.length !== 1) throw new Error(`generations ${made}`);
+  fs.symlinkSync(path.join(shard, made[0]), path.join(request.uri, `${t.name}.lance`));
+}
+
 for (const t of request.build ?? []) {
-  const schema = new arrow.Schema([
-    new arrow.Field("id", new arrow.Int32(), false),
-    new arrow.Field("text", new arrow.Utf8(), true),
-  ]);
+  if (t.generation) {
+    await buildGeneration(t);
+    continue;
+  }
   const table = await db.createEmptyTable(t.name, schema, {
     mode: "overwrite",
     storageOptions: { new_table_data_storage_version: t.version ?? "2.2" },
