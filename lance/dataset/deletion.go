@@ -64,7 +64,7 @@ func ReadDeletions(ctx context.Context, s storage.Store, fragment uint64, d *pb.
 // parseDeletionBitmap reads a Roaring bitmap in the portable format.
 func parseDeletionBitmap(b []byte) (bm *roaring.Bitmap, err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		if p := recover(); p != nil { // of the library, on some damaged bitmaps: nothing of this module is below
 			bm, err = nil, fault.Corruptf("roaring: %v", p)
 		}
 	}()

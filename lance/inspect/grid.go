@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -23,7 +24,23 @@ type grid struct {
 	rows   [][]string
 }
 
-func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
+// add adds a line. Cells come from tables that others wrote: what would steer a terminal is shown as U+FFFD.
+func (g *grid) add(cells ...string) {
+	for i, cell := range cells {
+		cells[i] = clean(cell)
+	}
+	g.rows = append(g.rows, cells)
+}
+
+// clean replaces control characters, and what is not UTF-8.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+}
 
 // write writes the lines. A column in which all cells are empty, but for the first line's, is left out when the first line
 // is a header.

@@ -92,7 +92,13 @@ func Detect(ctx context.Context, s storage.Store, name string) (kind string, err
 		if err != nil {
 			return "", err
 		}
-		return KindFile, obj.Close()
+		if err := obj.Close(); err != nil {
+			return "", err
+		}
+		if what := otherObject(path.Base(name)); what != "" {
+			return "", fmt.Errorf("%w: %s is %s", ErrUnknown, name, what)
+		}
+		return KindFile, nil
 	}
 	has := func(name string) bool {
 		return slices.ContainsFunc(entries, func(e storage.Entry) bool { return e.Name() == name })
@@ -106,20 +112,55 @@ func Detect(ctx context.Context, s storage.Store, name string) (kind string, err
 	case has("page_lookup.lance"), has("index.idx"), has("metadata.lance"):
 		return KindIndex, nil
 	}
-	var tables []string
+	var tables, names []string
 	for _, e := range entries {
+		names = append(names, e.Name())
 		if e.Dir && strings.HasSuffix(e.Name(), ".lance") {
 			tables = append(tables, e.Name())
 		}
 	}
 	if len(tables) > 0 {
-		const most = 10
-		if n := len(tables) - most; n > 0 {
-			tables = append(tables[:most], fmt.Sprintf("and %d more", n))
-		}
-		return "", fmt.Errorf("%w: a folder with the tables %s", ErrUnknown, strings.Join(tables, ", "))
+		return "", fmt.Errorf("%w: a folder with the %s", ErrUnknown, someOf("table", tables, 10))
 	}
-	return "", fmt.Errorf("%w: a folder with %s", ErrUnknown, entries[0].Name())
+	return "", fmt.Errorf("%w: a folder with %s", ErrUnknown, someOf("", names, 3))
+}
+
+// someOf lists the first names of some things.
+func someOf(what string, names []string, most int) string {
+	more := ""
+	if n := len(names) - most; n > 0 {
+		names, more = names[:most], fmt.Sprintf(" and %s more", countText(int64(n)))
+	}
+	switch {
+	case what == "":
+	case len(names) == 1:
+		what += " "
+	default:
+		what += "s "
+	}
+	return what + strings.Join(names, ", ") + more
+}
+
+// otherObject says what an object is that belongs to a table and is no Lance file, as its name tells; "" for others.
+func otherObject(base string) string {
+	name, ext, _ := strings.Cut(base, ".")
+	bits := len(name) == 64 && strings.Trim(name, "01") == ""
+	numbers := strings.Count(name, "-") == 2 && strings.Trim(name, "0123456789-") == ""
+	switch {
+	case bits && ext == "arrow":
+		return "an entry of a shard's write-ahead log; the table's report has it while it is to be replayed"
+	case bits && ext == "binpb":
+		return "the manifest of a shard; the table's report has the newest"
+	case numbers && (ext == "arrow" || ext == "bin"):
+		return "the deleted rows of a fragment; the table's report counts them"
+	case base == memwal.BloomFilterName:
+		return "the bloom filter of a generation; the generation's report has its figures"
+	case ext == "txn":
+		return "the record of a transaction"
+	case base == "latest_version_hint.json" || base == "version_hint.json":
+		return "a hint at the latest version"
+	}
+	return ""
 }
 
 // collector gathers one report.

@@ -173,7 +173,7 @@ func TestEveryPathOfTheFixtureIsDescribedOrRefused(t *testing.T) {
 				t.Errorf("%s: got %v", name, err)
 			}
 		default:
-			if !errors.Is(err, file.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+			if !errors.Is(err, inspect.ErrUnknown) || !strings.Contains(err.Error(), name+" is ") {
 				t.Errorf("%s: got %v, want an error that names it", name, err)
 			}
 		}
@@ -238,6 +238,13 @@ func TestWhatCannotBeReadDoesNotHideTheRest(t *testing.T) {
 		"a deletion file that is gone": {items, func(m storage.Memory) {
 			maps.DeleteFunc(m, func(k string, _ []byte) bool { return strings.HasPrefix(k, items+"/_deletions/") })
 		}, []string{"fragment 0: _deletions/0-7-11349013801953616889.arrow: storage: not found"}},
+		"a data file that is gone": {items, func(m storage.Memory) {
+			maps.DeleteFunc(m, func(k string, _ []byte) bool { return strings.HasPrefix(k, items+"/data/") })
+		}, []string{"fragment 0: data/01101110001111111001011017c4cd44249bcaedea354c5053.lance: storage: not found"}},
+		"a data file cut short": {items, func(m storage.Memory) {
+			name := items + "/data/01101110001111111001011017c4cd44249bcaedea354c5053.lance"
+			m[name] = m[name][:500]
+		}, []string{"fragment 0: data/01101110001111111001011017c4cd44249bcaedea354c5053.lance: it has 500 bytes, the manifest says 289026"}},
 		"a generation without filter and key index": {newest, func(m storage.Memory) {
 			maps.DeleteFunc(m, func(k string, _ []byte) bool {
 				return strings.HasPrefix(k, newest+"/_pk_index/") || k == newest+"/bloom_filter.bin"
@@ -272,6 +279,7 @@ func TestWhatCannotBeReadDoesNotHideTheRest(t *testing.T) {
 
 func TestPathsWithNothingToDescribe(t *testing.T) {
 	s := fixture(t)
+	s["notes.txt"] = []byte("hello")
 	for path, want := range map[string]error{
 		"nothing":                         storage.ErrNotFound,
 		items + "/nothing":                storage.ErrNotFound,
@@ -279,8 +287,9 @@ func TestPathsWithNothingToDescribe(t *testing.T) {
 		shard:                             inspect.ErrUnknown,
 		"../x":                            storage.ErrPath,
 		items + "/_versions/123.manifest": storage.ErrNotFound,
-		items + "/_deletions/0-7-11349013801953616889.arrow": file.ErrCorrupt,
-		newest + "/bloom_filter.bin":                         file.ErrCorrupt,
+		items + "/_deletions/0-7-11349013801953616889.arrow": inspect.ErrUnknown,
+		newest + "/bloom_filter.bin":                         inspect.ErrUnknown,
+		"notes.txt":                                          file.ErrCorrupt,
 	} {
 		if r, err := inspect.Inspect(t.Context(), s, path, inspect.Options{}); !errors.Is(err, want) {
 			t.Errorf("%q: got %v and %v, want %v", path, r, err, want)
@@ -288,6 +297,14 @@ func TestPathsWithNothingToDescribe(t *testing.T) {
 	}
 	if _, err := inspect.Inspect(t.Context(), s, "", inspect.Options{}); err == nil || !strings.Contains(err.Error(), "items.lance, sharded.lance") {
 		t.Errorf("got %v, want the names of the tables", err)
+	}
+	for path, want := range map[string]string{
+		shard: "a folder with 0fa9faac_gen_1, 6ab40b82_gen_3, 86a4c298_gen_4 and 3 more",
+		items + "/_versions/18446744073709551516.manifest": "version 99: storage: not found, 1 to 8 are kept",
+	} {
+		if _, err := inspect.Inspect(t.Context(), s, path, inspect.Options{}); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", path, err, want)
+		}
 	}
 	if _, err := inspect.Inspect(t.Context(), storage.Memory{}, "", inspect.Options{}); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -71,6 +73,26 @@ type fullDisk struct{}
 var errFull = errors.New("full")
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
+
+func TestNamesDoNotSteerTheTerminal(t *testing.T) {
+	evil := "a\x1b[2Jb\r\nQ\u009bd\xff"
+	r := &Report{Kind: KindTable, Path: evil, Table: &Table{
+		Tag: evil, Fields: []*Field{{Name: evil, Type: "int32"}}, Config: map[string]string{evil: evil},
+		Indexes: []*Index{{Name: evil, Folder: evil, Fields: []string{evil}}},
+		MemWAL:  &MemWAL{Shards: []*Shard{{ID: evil, Label: evil, Strays: []string{evil}}}},
+	}, Problems: []string{evil}}
+	var b bytes.Buffer
+	if err := WriteText(&b, r, TextOptions{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	if i := strings.IndexFunc(text, func(c rune) bool { return unicode.IsControl(c) && c != '\n' }); i >= 0 {
+		t.Errorf("a control character at %d of:\n%q", i, text)
+	}
+	if !utf8.ValidString(text) || strings.Contains(text, "\nQ") {
+		t.Errorf("got:\n%q", text)
+	}
+}
 
 func TestFaultsOfTheOutputAreReported(t *testing.T) {
 	err := WriteText(fullDisk{}, &Report{Kind: KindIndex, Index: &Index{}}, TextOptions{})

@@ -1,17 +1,15 @@
 package inspect
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/hearthcache/hearth/lance/bloom"
 	"github.com/hearthcache/hearth/lance/dataset"
@@ -45,6 +43,10 @@ func (c *collector) table(ctx context.Context, name string) (*Table, error) {
 		m, err = dataset.LoadLatest(ctx, s)
 	}
 	if err != nil {
+		if n := len(versions); c.o.Version > 0 && n > 0 && errors.Is(err, storage.ErrNotFound) {
+			return nil, fmt.Errorf("inspect: version %d: %w%s", c.o.Version, storage.ErrNotFound,
+				keptText(Versions{Count: n, Oldest: versions[n-1].Version, Latest: versions[0].Version}))
+		}
 		return nil, err
 	}
 	sc, err := schema.New(m.Fields, m.SchemaMetadata)
@@ -112,17 +114,33 @@ func flags(bits uint64) []string {
 	return out
 }
 
-// fragments fills in the fragments and what they add up to.
-func (c *collector) fragments(ctx context.Context, s storage.Store, m *dataset.Manifest, t *Table) error {
+// sizes are those of the data and deletion files that there are, by path.
+func (c *collector) sizes(ctx context.Context, s storage.Store, m *dataset.Manifest) (map[string]int64, error) {
 	sizes := map[string]int64{}
+	var folders []string
+	if len(m.Fragments) > 0 {
+		folders = append(folders, "data")
+	}
 	if slices.ContainsFunc(m.Fragments, func(f pb.DataFragment) bool { return f.Deletion != nil }) {
-		entries, err := s.List(ctx, "_deletions")
+		folders = append(folders, "_deletions")
+	}
+	for _, folder := range folders {
+		entries, err := s.List(ctx, folder)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, e := range entries {
 			sizes[e.Path] = e.Size
 		}
+	}
+	return sizes, nil
+}
+
+// fragments fills in the fragments and what they add up to.
+func (c *collector) fragments(ctx context.Context, s storage.Store, m *dataset.Manifest, t *Table) error {
+	sizes, err := c.sizes(ctx, s, m)
+	if err != nil {
+		return err
 	}
 	t.Fragments = make([]*Fragment, len(m.Fragments))
 	for i := range m.Fragments {
@@ -135,12 +153,23 @@ func (c *collector) fragments(ctx context.Context, s storage.Store, m *dataset.M
 				Path: dataset.DataPath(df), Bytes: int64(min(df.SizeBytes, math.MaxInt64)), Fields: df.Fields, Base: df.BaseID,
 				Version: fmt.Sprintf("%d.%d", df.MajorVersion, df.MinorVersion),
 			}
+			if df.BaseID == nil && !strings.Contains(df.Path, "/") {
+				size, there := sizes[d.Path]
+				switch {
+				case !there:
+					c.problem(fmt.Sprintf("fragment %d: %s", fm.ID, d.Path), storage.ErrNotFound)
+				case d.Bytes == 0: // the manifest does not say
+					d.Bytes = size
+				case d.Bytes != size:
+					c.problem(fmt.Sprintf("fragment %d: %s", fm.ID, d.Path), fmt.Errorf("it has %d bytes, the manifest says %d", size, d.Bytes))
+				}
+			}
 			f.Files = append(f.Files, d)
 			t.DataBytes += d.Bytes
 		}
 	}
 	name := func(i int) string { return fmt.Sprintf("fragment %d", m.Fragments[i].ID) }
-	err := c.each(ctx, len(m.Fragments), name, func(ctx context.Context, i int) error {
+	err = c.each(ctx, len(m.Fragments), name, func(ctx context.Context, i int) error {
 		fm, f := &m.Fragments[i], t.Fragments[i]
 		if fm.Deletion == nil {
 			return nil
@@ -220,17 +249,12 @@ func (c *collector) indexes(ctx context.Context, table string, m *dataset.Manife
 }
 
 // cover counts the rows of the fragments that an index covers.
-func cover(x *Index, bitmap []byte, fragments []*Fragment) (err error) {
+func cover(x *Index, bitmap []byte, fragments []*Fragment) error {
 	if bitmap == nil {
 		return nil
 	}
-	defer func() {
-		if p := recover(); p != nil { // the library panics on some damaged bitmaps
-			err = fmt.Errorf("fragment bitmap: %v", p)
-		}
-	}()
-	bm := roaring.New()
-	if _, err := bm.ReadFrom(bytes.NewReader(bitmap)); err != nil {
+	bm, err := dataset.ParseFragmentBitmap(bitmap)
+	if err != nil {
 		return fmt.Errorf("fragment bitmap: %w", err)
 	}
 	x.Covered, x.Uncovered = 0, 0

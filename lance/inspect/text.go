@@ -34,7 +34,7 @@ func WriteText(w io.Writer, r *Report, o TextOptions) error {
 	if len(r.Problems) > 0 {
 		t.section(fmt.Sprintf("problems (%d)", len(r.Problems)))
 		for _, p := range r.Problems {
-			t.linef("  %s", p)
+			t.linef("  %s", clean(p))
 		}
 	}
 	return t.w.Flush()
@@ -45,7 +45,7 @@ type text struct {
 	all bool
 }
 
-func (t *text) section(name string) { t.linef("\n%s", name) }
+func (t *text) section(name string) { t.linef("\n%s", clean(name)) }
 
 // head writes the facts at the top.
 func (t *text) head(f facts) { f.write(t.out, false) }
