@@ -23,7 +23,7 @@ func full(t *testing.T, s Source, pages, free int64, o Options) *Cache {
 	c := newCache(t, s, o)
 	c.Pin("bucket", "pinned")
 	for i := range pages - free {
-		readAll(t, c, version(fmt.Sprint("pinned", i), 4096), 0, 4096)
+		readAll(t, c, version(fmt.Sprint("pinned/", i), 4096), 0, 4096)
 	}
 	return c
 }

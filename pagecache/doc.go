@@ -24,7 +24,7 @@
 // are borrowed until the next call.
 //
 // Eviction is a segmented LRU kept lazily (see lru.go): a hit sets a bit and takes no
-// lock but the object's. Pins keep the pages below a prefix, within a budget.
+// lock but the object's. Pins keep the pages at and below a path, within a budget.
 //
 // A fill belongs to the cache, not to the reader that started it: it ends early only when
 // nobody waits for its pages any more. Errors go to those who wait and are not

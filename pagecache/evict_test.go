@@ -130,7 +130,7 @@ func TestSmallPagesNextToPinnedOnesAreNotEvictedInVain(t *testing.T) {
 	for i := range 4 * 16 { // in every large block one page is pinned
 		name := "small"
 		if i%16 == 7 {
-			name = "pinned"
+			name = "pinned/"
 		}
 		small = append(small, version(fmt.Sprint(name, i), 4096))
 		readAll(t, c, small[i], 0, 4096)
@@ -213,7 +213,7 @@ func TestPinsAgreeWithObjectsOpenedMeanwhile(t *testing.T) {
 		wg.Wait()
 		c.fills.Wait()
 		c.pins.mu.RLock()
-		_, want := c.pins.prefixes[pin{"bucket", key}]
+		_, want := c.pins.paths[pin{"bucket", key}]
 		c.pins.mu.RUnlock()
 		if got := c.Stats().PinnedBytes > 0; got != want {
 			t.Fatalf("pinned: %t, want %t", got, want)

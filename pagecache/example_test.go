@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"os"
 
 	"github.com/hearthcache/hearth/pagecache"
 )
@@ -31,8 +30,15 @@ func Example() {
 	v := pagecache.Version{Bucket: "b", Key: "k", ETag: `"1"`, Size: 35}
 	for range 2 {
 		r := cache.Read(context.Background(), v, 0, 14, pagecache.ReadOptions{})
-		if _, err := r.WriteTo(os.Stdout); err != nil {
-			log.Fatal(err)
+		for {
+			b, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Printf("%s", b)
 		}
 		fmt.Printf(" (%d filled, %d hit)\n", r.Stats().Filled.Pages, r.Stats().Hit.Pages)
 		_ = r.Close()

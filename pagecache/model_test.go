@@ -302,6 +302,18 @@ func (w *world) step(rng *rand.Rand) error {
 		if r.ResidentPages > r.Pages || r.ResidentBytes > n || (r.Pages == 0) != (n == 0) {
 			return fmt.Errorf("%d+%d of %+v: %+v", off, n, v, r)
 		}
+		for _, s := range w.c.Strips(v.Bucket, v.Key, 4) {
+			after := int64(-2)
+			for _, run := range s.Runs {
+				if run.First <= after+1 || run.Last < run.First || run.Last >= s.Pages {
+					return fmt.Errorf("strip %+v", s)
+				}
+				after = run.Last
+			}
+			if s.Version.Key != v.Key || len(s.Runs) > 4 || s.Resident < int64(len(s.Runs)) || s.Resident > s.Pages {
+				return fmt.Errorf("strip %+v", s)
+			}
+		}
 	case 7, 8:
 		ctx, cancel := w.context(rng)
 		defer cancel()

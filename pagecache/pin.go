@@ -6,15 +6,28 @@ import (
 	"sync/atomic"
 )
 
-// pins are the prefixes whose pages stay. The zero value is empty.
+// pins are the paths whose pages stay. The zero value is empty.
 type pins struct {
 	any atomic.Bool // spares openers the lock while there is none
 
-	mu       sync.RWMutex
-	prefixes map[pin]struct{}
+	mu    sync.RWMutex
+	paths map[pin]struct{} // Guarded by mu
 }
 
-type pin struct{ bucket, prefix string }
+// A pin is a path without a slash at its end.
+type pin struct{ bucket, path string }
+
+func pinOf(bucket, path string) pin { return pin{bucket, strings.TrimSuffix(path, "/")} }
+
+// covers reports whether a key is the path or lies below it. What merely begins with the
+// same letters does not.
+func (p pin) covers(bucket, key string) bool {
+	if p.bucket != bucket {
+		return false
+	}
+	rest, ok := strings.CutPrefix(key, p.path)
+	return ok && (rest == "" || rest[0] == '/' || p.path == "")
+}
 
 // apply sets whether o is pinned. The lock covers looking and setting: of two that run at
 // the same time, a Pin and an Unpin, the last to set has also seen the last state.
@@ -28,8 +41,8 @@ func (p *pins) apply(o *object) {
 }
 
 func (p *pins) coverLocked(bucket, key string) bool {
-	for at := range p.prefixes {
-		if at.bucket == bucket && strings.HasPrefix(key, at.prefix) {
+	for at := range p.paths {
+		if at.covers(bucket, key) {
 			return true
 		}
 	}
@@ -39,41 +52,47 @@ func (p *pins) coverLocked(bucket, key string) bool {
 func (p *pins) set(at pin, on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.prefixes == nil {
-		p.prefixes = make(map[pin]struct{})
+	if p.paths == nil {
+		p.paths = make(map[pin]struct{})
 	}
 	if on {
-		p.prefixes[at] = struct{}{}
+		p.paths[at] = struct{}{}
 	} else {
-		delete(p.prefixes, at)
+		delete(p.paths, at)
 	}
-	p.any.Store(len(p.prefixes) > 0)
+	p.any.Store(len(p.paths) > 0)
 }
 
-// Pin keeps the pages below prefix, those there and those to come, out of eviction, as
-// far as the pin budget goes; pages beyond it are evicted like others, and pinned after
-// all if the budget has room when their turn comes. Invalidation drops pinned pages too.
-func (c *Cache) Pin(bucket, prefix string) {
-	c.pins.set(pin{bucket, prefix}, true)
-	c.repin(bucket, prefix)
+// Pin keeps the pages of the object at a path and of those below it, those there and those
+// to come, out of eviction, as far as the pin budget goes; pages beyond it are evicted like
+// others, and pinned after all if the budget has room when their turn comes. Invalidation
+// drops pinned pages too.
+//
+// A slash at the end of the path does not matter; the empty path is the whole bucket. The
+// path a/b covers the keys a/b and a/b/c, but not a/bc.
+func (c *Cache) Pin(bucket, path string) {
+	at := pinOf(bucket, path)
+	c.pins.set(at, true)
+	c.repin(at)
 }
 
-// Unpin takes back Pin of exactly that prefix.
-func (c *Cache) Unpin(bucket, prefix string) {
-	c.pins.set(pin{bucket, prefix}, false)
-	c.repin(bucket, prefix)
+// Unpin takes back Pin of exactly that path.
+func (c *Cache) Unpin(bucket, path string) {
+	at := pinOf(bucket, path)
+	c.pins.set(at, false)
+	c.repin(at)
 }
 
-// Pins returns the number of pinned prefixes.
+// Pins returns the number of pinned paths.
 func (c *Cache) Pins() int {
 	c.pins.mu.RLock()
 	defer c.pins.mu.RUnlock()
-	return len(c.pins.prefixes)
+	return len(c.pins.paths)
 }
 
-// repin brings the objects below prefix in line with the pins.
-func (c *Cache) repin(bucket, prefix string) {
-	c.table.each(bucket, prefix, func(o *object) bool {
+// repin brings the objects at and below a path in line with the pins.
+func (c *Cache) repin(at pin) {
+	c.table.each(at.bucket, at.path, func(o *object) bool {
 		c.pins.apply(o)
 		o.mu.Lock()
 		defer o.mu.Unlock()

@@ -84,7 +84,7 @@ type ObjectInfo struct {
 	Pages         int64
 	ResidentPages int64
 	ResidentBytes int64 // of content
-	Pinned        bool  // below a pinned prefix
+	Pinned        bool  // at or below a pinned path
 }
 
 // Objects calls yield for every version below prefix that has pages or readers, in no order, until
@@ -103,23 +103,4 @@ func (c *Cache) Objects(bucket, prefix string, yield func(ObjectInfo) bool) {
 		o.mu.Unlock()
 		return dead || yield(info)
 	})
-}
-
-// ResidentMap returns one flag per page of v: whether it is resident. It is for objects
-// small enough to draw; nil if the object has more than limit pages.
-func (c *Cache) ResidentMap(v Version, limit int64) []bool {
-	pages := c.pageCount(v.Size)
-	if pages > limit {
-		return nil // whatever size somebody claims
-	}
-	flags := make([]bool, pages)
-	o := c.table.get(v)
-	if o == nil {
-		return flags
-	}
-	defer c.leave(o)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.eachLocked(0, pages-1, func(p *page) { flags[p.no] = p.done })
-	return flags
 }

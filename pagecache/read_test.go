@@ -73,8 +73,8 @@ func TestHugeSizesCostNoMemory(t *testing.T) {
 		v := version(fmt.Sprint(i), math.MaxInt64-int64(i))
 		readAll(t, c, v, v.Size/2, 100)
 		c.EvictRange(v, 0, v.Size)
-		if flags := c.ResidentMap(v, 1024); flags != nil {
-			t.Errorf("%d flags", len(flags))
+		if strips := c.Strips("bucket", v.Key, 10); strips != nil {
+			t.Errorf("%+v", strips)
 		}
 	}
 	runtime.ReadMemStats(&after)
@@ -185,30 +185,14 @@ func TestErrorsAreFinal(t *testing.T) {
 	if _, err := r.Next(); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
-	if n, err := r.WriteTo(io.Discard); n != 0 || !errors.Is(err, ErrClosed) {
-		t.Errorf("WriteTo after Close: %d, %v", n, err)
+	if n, err := writeTo(r, io.Discard); n != 0 || !errors.Is(err, ErrClosed) {
+		t.Errorf("reading after Close: %d, %v", n, err)
 	}
 	if got := r.Resident(); got != (Residency{}) {
 		t.Errorf("residency after Close: %+v", got)
 	}
 	checkIdle(t, c)
 }
-
-func TestWriterErrorsEndWriteTo(t *testing.T) {
-	c := newCache(t, &script{}, Options{})
-	r := c.Read(t.Context(), version("k", 100*kib), 0, 100*kib, ReadOptions{})
-	fault := errors.New("connection reset")
-	n, err := r.WriteTo(writerFunc(func(p []byte) (int, error) { return 10, fault }))
-	if n != 10 || !errors.Is(err, fault) {
-		t.Errorf("%d, %v", n, err)
-	}
-	_ = r.Close()
-	checkIdle(t, c)
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestReaderTellsResidencyBeforeItBegins(t *testing.T) {
 	s := &script{}
@@ -221,7 +205,7 @@ func TestReaderTellsResidencyBeforeItBegins(t *testing.T) {
 	if want := (Residency{Pages: 3, ResidentPages: 1, ResidentBytes: 4096}); got != want {
 		t.Errorf("%+v, want %+v: the opened body's page is not resident", got, want)
 	}
-	_, _ = r.WriteTo(io.Discard)
+	_, _ = writeTo(r, io.Discard)
 	_ = r.Close()
 	r = c.Read(t.Context(), v, 100, 3*4096-100, ReadOptions{})
 	if got := r.Resident(); got.Pages != got.ResidentPages || got.ResidentBytes != 3*4096-100 {

@@ -270,25 +270,6 @@ func (r *Reader) More(dst [][]byte, bytes int64) [][]byte {
 // lastPage is the last page of a range that is not empty.
 func (r *Reader) lastPage() int64 { return (r.end - 1) / r.c.pageBytes }
 
-// WriteTo writes what is left of the range to w straight from page memory.
-func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	var written int64
-	for {
-		b, err := r.Next()
-		if err == io.EOF {
-			return written, nil
-		}
-		if err != nil {
-			return written, err
-		}
-		n, err := w.Write(b)
-		written += int64(n)
-		if err != nil {
-			return written, err
-		}
-	}
-}
-
 // Resident says how much of what is left of the range is resident, not counting pages
 // that this reader has on their way. Before the first Next it tells a hit from a miss, at
 // less cost than [Cache.Resident].

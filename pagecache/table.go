@@ -61,6 +61,22 @@ func (s *tableShard) findLocked(hash uint64, v *Version) *object {
 	return o
 }
 
+// versions returns the objects of a key, newest first, each with one more user.
+func (t *table) versions(bucket, key string) []*object {
+	hash := t.hash(bucket, key)
+	s := t.shard(hash)
+	s.RLock()
+	defer s.RUnlock()
+	var found []*object
+	for o := s.first[hash]; o != nil; o = o.next {
+		if o.Key == key && o.Bucket == bucket {
+			o.users.Add(1)
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
 // maxVersions of one key are kept. Only keys that somebody else overwrites have more than
 // one, and of those only the newest is of use; chains must not grow with every overwriting.
 const maxVersions = 8
