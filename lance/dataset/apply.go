@@ -101,6 +101,11 @@ func (c *committer) applyRows(ctx context.Context, base, on, m *Manifest, ch *Ch
 		if f.Deletion, err = WriteDeletions(ctx, c.w, id, on.Version, all, deletionKind(all.GetCardinality())); err != nil {
 			return err
 		}
+		path, err := DeletionPath(id, f.Deletion)
+		if err != nil {
+			return err
+		}
+		c.written = append(c.written, path)
 		updated = append(updated, *f)
 	}
 	compacted, err := markCompacted(m, ch.Compacted, c.o.Now())

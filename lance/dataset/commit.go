@@ -115,8 +115,8 @@ func Create(ctx context.Context, w storage.Writer, t NewTable, o CommitOptions) 
 // version instead if they still mean the same there, and ErrConflict is returned if not: a fragment went or was rewritten that
 // rows are deleted of or an index covers, the schema is another, or rows that an update replaces were deleted meanwhile.
 //
-// An error leaves the table as it was, unless it says that it is not known whether the commit was made. What was written for a
-// commit that failed is not removed: no version names it.
+// An error leaves the table as it was, unless it says that it is not known whether the commit was made. Fragments that were
+// written for a commit that failed stay: they may be tried again, and no version names them.
 func Commit(ctx context.Context, w storage.Writer, base *Manifest, changes Changes, o CommitOptions) (*Manifest, error) {
 	o = o.withDefaults()
 	if err := changes.check(base); err != nil {
@@ -136,6 +136,7 @@ func Commit(ctx context.Context, w storage.Writer, base *Manifest, changes Chang
 		if !errors.Is(err, storage.ErrExists) {
 			return nil, fmt.Errorf("lance dataset: commit version %d: %w", m.Version, err)
 		}
+		c.discard(ctx)
 		if on, err = LoadLatest(ctx, w); err != nil {
 			return nil, fmt.Errorf("lance dataset: commit: %w", err)
 		}
@@ -177,6 +178,16 @@ type committer struct {
 	w  storage.Writer
 	o  CommitOptions
 	id uuid.UUID
+	// written are the objects that only this attempt names.
+	written []string
+}
+
+// discard removes what an attempt wrote that lost. That it fails harms nobody.
+func (c *committer) discard(ctx context.Context) {
+	for _, path := range c.written {
+		_ = c.w.Delete(ctx, path)
+	}
+	c.written = nil
 }
 
 func newUUID() uuid.UUID {
@@ -197,10 +208,11 @@ func (c *committer) write(ctx context.Context, m *Manifest, txn *pb.Transaction)
 	m.TransactionFile = ""
 	if !c.o.NoTransactionFile {
 		m.TransactionFile = fmt.Sprintf("%d-%s.txn", txn.ReadVersion, c.id)
-		err := storage.WriteFile(ctx, c.w, "_transactions/"+m.TransactionFile, t, storage.PutOptions{})
-		if err != nil {
+		path := "_transactions/" + m.TransactionFile
+		if err := storage.WriteFile(ctx, c.w, path, t, storage.PutOptions{}); err != nil {
 			return err
 		}
+		c.written = append(c.written, path)
 	}
 	b, err := encodeManifest(m, t)
 	if err != nil {

@@ -41,6 +41,7 @@ type step struct {
 	Text    string            `json:"text,omitempty"`
 	Vector  []float32         `json:"vector,omitempty"`
 	Limit   int               `json:"limit,omitempty"`
+	NoRowID bool              `json:"noRowId,omitempty"`
 }
 
 // result is what came of a step.
@@ -48,6 +49,11 @@ type result struct {
 	Rows    int      `json:"rows"`
 	Indexes []string `json:"indexes"`
 	Error   string   `json:"error"`
+	Spec    struct {
+		SpecType   string `json:"specType"`
+		Column     string `json:"column"`
+		NumBuckets int    `json:"numBuckets"`
+	} `json:"spec"`
 }
 
 // use is a table and what LanceDB is to do with it.

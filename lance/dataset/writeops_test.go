@@ -16,6 +16,7 @@ import (
 	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/internal/randtable"
+	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/pb"
 	"github.com/hearthcache/hearth/lance/schema"
 	"github.com/hearthcache/hearth/lance/storage"
@@ -322,5 +323,67 @@ func TestLanceDBUsesTablesThatWeWrote(t *testing.T) {
 		model.check(t, name+" again", readBatches(t, filepath.Join(dir, name+"-again")))
 		rows{40007: "last"}.check(t, name+" by id", readBatches(t, filepath.Join(dir, name+"-one")))
 		model.check(t, name+" in the end", readBatches(t, filepath.Join(dir, name+"-end")))
+	}
+}
+
+func TestLanceDBWritesAheadIntoTablesThatWeWrote(t *testing.T) {
+	nodeModules(t)
+	dir := t.TempDir()
+	bucket, err := memwal.BucketDetails(0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity, err := memwal.IdentityDetails(1, arrow.PrimitiveTypes.Int32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	details := map[string]*memwal.IndexDetails{"unsharded": memwal.UnshardedDetails(), "bucket": bucket, "identity": identity}
+	columns := map[string]string{"bucket": "id", "identity": "n"}
+	// All of one shard: the value of n is that of the id modulo 100.
+	writeFileIPC(t, filepath.Join(dir, "merge.arrow"), items("merged", 7, 107, 2107))
+	var uses []use
+	for name, d := range details {
+		w := openDir(t, filepath.Join(dir, name+".lance"))
+		m, err := createTable(t, w, file.WriterOptions{}, items("base", ids(0, 500)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := schema.New(m.Fields, m.SchemaMetadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m = commit(t, w, dataset.Changes{FieldMetadata: dataset.PrimaryKeyMetadata(s.Field("id"))})
+		if _, err := dataset.InstallMemWAL(t.Context(), w, m, d, dataset.CommitOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		uses = append(uses, use{Name: name, Dir: dir, Steps: []step{
+			{Op: "lsm"},
+			{Op: "merge", On: "id", In: filepath.Join(dir, "merge.arrow")},
+			{Op: "close"},
+			{Op: "scan", Out: filepath.Join(dir, name+"-scan"), NoRowID: true},
+		}})
+	}
+	results := useTables(t, dir, uses)
+	for name := range details {
+		t.Run(name, func(t *testing.T) {
+			rs := results[name]
+			for i, r := range rs {
+				if r.Error != "" {
+					t.Fatalf("step %d: %s", i, r.Error)
+				}
+			}
+			if got := rs[0].Spec; got.SpecType != name || got.Column != columns[name] || (name == "bucket") != (got.NumBuckets == 1) {
+				t.Errorf("LanceDB sees %+v", got)
+			}
+			model := rows{}
+			model.put("base", ids(0, 500)...)
+			model.put("merged", 7, 107, 2107)
+			got := readBatches(t, filepath.Join(dir, name+"-scan"))
+			model.check(t, "scan", got)
+			shards, err := filepath.Glob(filepath.Join(dir, name+".lance", "_mem_wal", "*", "*_gen_1"))
+			if err != nil || len(shards) != 1 {
+				t.Errorf("generations: %v, %v", shards, err)
+			}
+		})
 	}
 }

@@ -26,7 +26,8 @@ const write = async (file, query) => {
 const ops = {
   count: async (t, s) => ({ rows: await t.countRows(s.where) }),
   scan: async (t, s) => {
-    let q = t.query().withRowId();
+    let q = t.query();
+    if (!s.noRowId) q = q.withRowId();
     if (s.where) q = q.where(s.where);
     if (s.select) q = q.select(s.select);
     await write(s.out, q);
@@ -50,6 +51,7 @@ const ops = {
   vector: async (t, s) => write(s.out, t.query().nearestTo(s.vector).column(s.column).limit(s.limit)),
   indices: async (t) => ({ indexes: (await t.listIndices()).map((i) => i.name) }),
   lsm: async (t) => ({ spec: await t.getLsmWriteSpec() }),
+  close: async (t) => t.closeLsmWriters(),
 };
 
 for (const spec of JSON.parse(fs.readFileSync(process.argv[2], "utf8"))) {
