@@ -12,6 +12,7 @@
 //
 // What is read has been compared bit by bit with what LanceDB 0.39 reads from the same tables, over all types, nesting,
 // versions and encodings that it writes by default and most that it can be told to write. Known and refused by name are packed
-// structs, blob columns, fixed-size lists of structs, structs without fields, the sparse layout of version 2.3, files in
-// other base paths, and overlays.
+// structs, blob columns, fixed-size lists of structs, structs without fields inside of others, the sparse layout of version
+// 2.3, files in other base paths, and overlays. JSON columns come as they are stored, in the binary form that their
+// extension type lance.json names; LanceDB turns them into text.
 package lance
