@@ -32,7 +32,8 @@ type Table struct {
 	end     context.CancelFunc
 	warming sync.WaitGroup
 
-	refresh chan struct{} // one token: refreshes take turns
+	refresh chan struct{}           // one token: refreshes take turns
+	seen    []*memwal.ShardManifest // the newest of each shard, by the last refresh; belongs to who has the token
 	mu      struct {
 		sync.Mutex
 		closed  bool
@@ -163,11 +164,15 @@ func (t *Table) warmLocked(next, prev *Snapshot) {
 // load reads what the table consists of now. Shards come before the base: a generation that is merged into the base and
 // dropped between the two reads is then seen twice, and skipped once, instead of not at all.
 func (t *Table) load(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
-	manifests, err := shards(ctx, t.store, t.opts.Parallel)
+	version := uint64(0)
+	if prev != nil {
+		version = prev.Version()
+	}
+	manifests, err := shards(ctx, t.store, t.opts.Parallel, t.seen)
 	if err != nil {
 		return nil, err
 	}
-	base, err := dataset.LoadLatest(ctx, t.store)
+	base, err := newestBase(ctx, t.store, version)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
@@ -178,6 +183,7 @@ func (t *Table) load(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.seen = manifests
 	s := &Snapshot{table: t, manifests: manifests, details: details, users: 1}
 	reuse := map[string]*source{}
 	if prev != nil {
