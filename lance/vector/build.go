@@ -23,7 +23,7 @@ const (
 type BuildOptions struct {
 	// Metric is the distance of the table.
 	Metric Metric
-	// M is how many neighbours a node is linked to when it is added; it can gather twice as many on the lowest level.
+	// M is about how many neighbours a node has; on the lowest level it can have twice as many.
 	// Default 16. Higher finds more and takes more time and space.
 	M int
 	// EfConstruction is the width of the beam that finds the neighbours. Default 100, at least M.
@@ -101,7 +101,7 @@ func Build(ctx context.Context, src *Memory, opts BuildOptions) (*Built, error) 
 	if len(rows) == 0 {
 		return b, nil
 	}
-	g, err := buildGraph(ctx, newPacked(q.dim, q.codes), graphParams{opts.M, opts.EfConstruction, opts.MaxLevels, opts.Seed, opts.Parallel})
+	g, err := buildGraph(ctx, newPacked(opts.Metric, q), graphParams{opts.M, opts.EfConstruction, opts.MaxLevels, opts.Seed, opts.Parallel})
 	if err != nil {
 		return nil, err
 	}

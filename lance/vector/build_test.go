@@ -32,7 +32,7 @@ func TestProductsOfPackedCodes(t *testing.T) {
 		for i := range dim {
 			codes[i], codes[dim+i] = 255, byte(255*(i%2))
 		}
-		p := newPacked(dim, codes)
+		p := newPacked(L2, &quantized{dim: dim, codes: codes})
 		back := make([]uint64, p.words)
 		for i := range 4 {
 			p.backward(uint32(i), back)
@@ -46,6 +46,46 @@ func TestProductsOfPackedCodes(t *testing.T) {
 					t.Fatalf("%d dimensions, %d to %d: %d, want %d", dim, i, j, got, want)
 				}
 			}
+		}
+	}
+}
+
+func TestProductsOfPackedCodesOrderAsThoseOfTheirValues(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	const dim, n = 40, 60
+	vectors := make([]float32, n*dim)
+	for i := range vectors {
+		vectors[i] = r.Float32()*5 - 3
+	}
+	q := quantize(dim, vectors)
+	p := newPacked(Dot, q)
+	back := make([]uint64, p.words)
+	value := func(i, d int) float64 { return q.start + float64(q.codes[i*dim+d])*(q.end-q.start)/255 }
+	for i := range n {
+		p.backward(uint32(i), back)
+		products := map[uint32]float64{}
+		var order []uint32
+		for j := range uint32(n) {
+			k := p.distance(uint32(i), back, j)
+			order = append(order, k)
+			products[k] = 0
+			for d := range dim {
+				products[k] += value(i, d) * value(int(j), d)
+			}
+		}
+		slices.Sort(order)
+		for k := 1; k < n; k++ {
+			if a, b := products[order[k-1]], products[order[k]]; a < b-1e-2 {
+				t.Fatalf("%d: product %v before %v", i, a, b)
+			}
+		}
+	}
+	floats := []float32{-1e9, -3, -1e-9, 0, 1e-9, 2, 1e9}
+	for i := 1; i < len(floats); i++ {
+		if descending(floats[i-1]) <= descending(floats[i]) {
+			t.Errorf("%v and %v", floats[i-1], floats[i])
 		}
 	}
 }

@@ -32,7 +32,7 @@ type graphBuilder struct {
 
 // graphParams are those of HNSW.
 type graphParams struct {
-	m         int // neighbours that a new node takes
+	m         int // neighbours of a node, twice as many at most on level 0
 	ef        int // width of the beam that finds them
 	maxLevels int
 	seed      uint64
@@ -219,7 +219,7 @@ func (g *graphBuilder) choose(s *buildScratch, mates []uint32, node uint32) [][]
 		found := g.beam(s, level, node, g.params.ef)
 		s.entries = append(s.entries[:0], found...)
 		s.candidates = mergeKeys(s.candidates[:0], found, s.mates, g.params.ef)
-		out[level] = slices.Clone(g.thin(s, s.candidates, g.params.m))
+		out[level] = slices.Clone(g.thin(s, s.candidates, g.most(level)))
 	}
 	return out
 }
@@ -282,9 +282,11 @@ func (g *graphBuilder) beam(s *buildScratch, level int, node uint32, ef int) []u
 }
 
 // thin returns those of the sorted candidates that are not nearer to one already taken than to the node itself, up to
-// limit of them: links that lead in different directions. It writes over candidates.
+// limit of them: links that lead in different directions. Where those are few the nearest of the others make up m. The
+// result is valid until the next call.
 func (g *graphBuilder) thin(s *buildScratch, candidates []uint64, limit int) []uint64 {
-	kept := candidates[:0]
+	kept := s.kept[:0]
+	s.passed = s.passed[:0]
 	for _, k := range candidates {
 		if len(kept) == limit {
 			break
@@ -300,8 +302,17 @@ func (g *graphBuilder) thin(s *buildScratch, candidates []uint64, limit int) []u
 		}
 		if !covered {
 			kept = append(kept, k)
+		} else {
+			s.passed = append(s.passed, k)
 		}
 	}
+	for _, k := range s.passed {
+		if len(kept) >= g.params.m {
+			break
+		}
+		kept = append(kept, k)
+	}
+	s.kept = kept
 	return kept
 }
 
@@ -312,7 +323,9 @@ func (g *graphBuilder) thinAll() {
 			list := g.neighbours(level, uint32(i))
 			slices.Sort(list)
 			if len(list) > g.most(level) {
-				g.setNeighbours(level, uint32(i), g.thin(s, append(s.candidates[:0], list...), g.most(level)))
+				kept := g.thin(s, list, g.most(level))
+				slices.Sort(kept)
+				g.setNeighbours(level, uint32(i), kept)
 			}
 		}
 	})

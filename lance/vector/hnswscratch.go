@@ -10,6 +10,7 @@ type buildScratch struct {
 	entries      []uint64
 	mates        []uint64
 	candidates   []uint64
+	kept, passed []uint64
 }
 
 func (s *buildScratch) nextSearch() {
