@@ -93,6 +93,7 @@ func missing(t *testing.T, format string, args ...any) {
 // A sidecar is a running Hearth in front of the store, with a meter between them.
 type sidecar struct {
 	S3, Admin, Ops string // URLs
+	Token          string // of the admin API; empty if it asks for none
 	Meter          *meter.Meter
 	Log            *lockedBuffer
 	command        *exec.Cmd
