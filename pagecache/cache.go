@@ -42,7 +42,8 @@ type Cache struct {
 		sync.RWMutex
 		closed bool
 	}
-	fills sync.WaitGroup // raised only while life is read-locked and open
+	fills     sync.WaitGroup // raised only while life is read-locked and open
+	closeOnce sync.Once
 }
 
 // New returns an empty cache over source. Close it to give the memory back.
@@ -76,19 +77,17 @@ func (c *Cache) RunBytes() int64 { return c.runPages * c.pageBytes }
 
 // Close ends all fills, waits for them, and drops every page. Readers still open get
 // ErrClosed for what they have not read; the memory is unmapped when the last one is
-// closed. Closing again does nothing.
+// closed. Closing again waits for the first and does nothing.
 func (c *Cache) Close() error {
-	c.life.Lock()
-	if c.life.closed {
+	c.closeOnce.Do(func() {
+		c.life.Lock()
+		c.life.closed = true
 		c.life.Unlock()
-		return nil
-	}
-	c.life.closed = true
-	c.life.Unlock()
-	c.cancel(ErrClosed)
-	c.fills.Wait()
-	c.invalidate(epoch.Scope{}, nil)
-	c.arena.close()
+		c.cancel(ErrClosed)
+		c.fills.Wait()
+		c.invalidate(epoch.Scope{}, nil)
+		c.arena.close()
+	})
 	return nil
 }
 
