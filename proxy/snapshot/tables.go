@@ -33,7 +33,10 @@ type compiledTable struct {
 func compile(list []Table) (tables, error) {
 	var all tables
 	for i, t := range list {
-		pattern, err := class.ParsePattern(strings.TrimSuffix(t.Match, "/"))
+		pattern, err := class.ParsePattern(t.Match)
+		if trimmed, ok := strings.CutSuffix(t.Match, "/"); ok && err == nil {
+			pattern, err = class.ParsePattern(trimmed)
+		}
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("snapshot: table %d (%s): %w", i+1, t.Match, err)
