@@ -18,12 +18,16 @@ import (
 const (
 	maxGapBytes = 256 << 10
 	parallel    = 16
+	// tailBytes is what Open reads of an object's end.
+	tailBytes = 64 << 10
 )
 
 // Store is a storage.Store over the objects of a bucket below a prefix.
 type Store struct {
 	client         *origin.Client
 	bucket, prefix string
+	// single and part are singleBytes and partBytes, but in tests.
+	single, part int64
 }
 
 var (
@@ -38,7 +42,7 @@ func New(client *origin.Client, bucket, prefix string) (*Store, error) {
 	if err := storage.CheckPath(prefix); err != nil {
 		return nil, fmt.Errorf("originstore: prefix: %w", err)
 	}
-	return &Store{client: client, bucket: bucket, prefix: prefix}, nil
+	return &Store{client: client, bucket: bucket, prefix: prefix, single: singleBytes, part: partBytes}, nil
 }
 
 // key is the key of a path.
@@ -52,7 +56,8 @@ func (s *Store) key(name string) (string, error) {
 // url names a key for messages.
 func (s *Store) url(key string) string { return "s3://" + s.bucket + "/" + key }
 
-// Open implements storage.Store with one HEAD.
+// Open implements storage.Store with one GET of the object's tail, which is what Lance reads of a file first, and of small
+// objects all there is: it costs no more than asking for the size alone.
 func (s *Store) Open(ctx context.Context, name string) (storage.Object, error) {
 	key, err := s.key(name)
 	if err != nil {
@@ -61,16 +66,10 @@ func (s *Store) Open(ctx context.Context, name string) (storage.Object, error) {
 	if key == "" {
 		return nil, fmt.Errorf("originstore: open %s: %w", s.url(key), storage.ErrNotFound)
 	}
-	head, err := s.client.Head(ctx, s.bucket, key, nil)
-	if err != nil {
+	o := &object{store: s, path: name, key: key}
+	if err := o.open(ctx); err != nil {
 		return nil, s.wrap("open", key, err)
 	}
-	_ = head.Body.Close()
-	if head.Size < 0 {
-		return nil, fmt.Errorf("originstore: open %s: %w: it does not say the size", s.url(key), origin.ErrCorrupt)
-	}
-	o := &object{store: s, path: name, key: key, size: head.Size}
-	o.bind(head.ETag)
 	return o, nil
 }
 
@@ -164,6 +163,30 @@ type object struct {
 	key   string
 	size  int64
 	etag  atomic.Pointer[string] // strong; nil until an answer brought one
+	tail  []byte                 // the last bytes, if Open brought them
+}
+
+// open learns of the object.
+func (o *object) open(ctx context.Context) error {
+	got, err := o.store.client.Get(ctx, origin.GetRequest{Bucket: o.store.bucket, Key: o.key, Range: origin.Suffix(tailBytes), WantSize: -1})
+	if errors.Is(err, origin.ErrRange) { // it is empty
+		got, err = o.store.client.Head(ctx, o.store.bucket, o.key, nil)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = got.Body.Close() }()
+	if got.Size < 0 {
+		return fmt.Errorf("%w: the answer does not say the size", origin.ErrCorrupt)
+	}
+	o.size = got.Size
+	o.bind(got.ETag)
+	if got.Length == 0 || got.Length > tailBytes || got.Offset+got.Length != got.Size {
+		return nil // a store that answers with another part than was asked for
+	}
+	o.tail = make([]byte, got.Length)
+	_, err = io.ReadFull(got.Body, o.tail)
+	return err
 }
 
 func (o *object) Path() string { return o.path }
@@ -180,14 +203,18 @@ func (o *object) bind(etag string) {
 	}
 }
 
-// ReadRange implements storage.Object with one GET.
+// ReadRange implements storage.Object with one GET, or with what Open brought.
 func (o *object) ReadRange(ctx context.Context, p []byte, off int64) error {
 	n := int64(len(p))
 	if off < 0 || off > o.size || n > o.size-off {
 		return fmt.Errorf("originstore: read %d bytes at %d of %s (%d bytes): %w", n, off, o.path, o.size, storage.ErrRange)
 	}
-	if n == 0 {
-		return ctx.Err()
+	if err := ctx.Err(); err != nil || n == 0 {
+		return err
+	}
+	if from := o.size - int64(len(o.tail)); off >= from {
+		copy(p, o.tail[off-from:])
+		return nil
 	}
 	req := origin.GetRequest{Bucket: o.store.bucket, Key: o.key, Range: origin.Closed(off, n), WantSize: o.size}
 	if etag := o.etag.Load(); etag != nil {

@@ -81,40 +81,42 @@ func TestListingsContinueOverPages(t *testing.T) {
 
 func TestReadsAreBoundToTheVersionThatWasOpened(t *testing.T) {
 	srv, s := start(t)
-	data := bytes.Repeat([]byte("0123456789"), 100)
+	data := bytes.Repeat([]byte("0123456789"), 10_000)
 	srv.Put("lake", "db/x", data)
 	opened, err := s.Open(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	sized, err := s.OpenSized(t.Context(), "x", 1000)
+	sized, err := s.OpenSized(t.Context(), "x", 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, o := range []storage.Object{opened, sized} {
-		if o.Size() != 1000 || o.Path() != "x" {
+		if o.Size() != 100_000 || o.Path() != "x" {
 			t.Errorf("got %d bytes of %s", o.Size(), o.Path())
 		}
 		p := make([]byte, 17)
-		if err := o.ReadRange(t.Context(), p, 983); err != nil || !bytes.Equal(p, data[983:]) {
-			t.Errorf("got %q and %v", p, err)
+		for _, off := range []int64{99_983, 100_000 - 64<<10 - 3, 0} {
+			if err := o.ReadRange(t.Context(), p, off); err != nil || !bytes.Equal(p, data[off:off+17]) {
+				t.Errorf("at %d: got %q and %v", off, p, err)
+			}
 		}
-		if err := o.ReadRange(t.Context(), nil, 1000); err != nil {
+		if err := o.ReadRange(t.Context(), nil, 100_000); err != nil {
 			t.Error(err)
 		}
-		for _, off := range []int64{984, 1001, -1} {
+		for _, off := range []int64{99_984, 100_001, -1} {
 			if err := o.ReadRange(t.Context(), p, off); !errors.Is(err, storage.ErrRange) {
 				t.Errorf("at %d: got %v, want ErrRange", off, err)
 			}
 		}
 	}
-	srv.Put("lake", "db/x", bytes.Repeat([]byte("a"), 1000)) // as long as before
+	srv.Put("lake", "db/x", bytes.Repeat([]byte("a"), 100_000)) // as long as before
 	for _, o := range []storage.Object{opened, sized} {
 		if err := o.ReadRange(t.Context(), make([]byte, 1), 0); !errors.Is(err, origin.ErrChanged) {
 			t.Errorf("got %v, want ErrChanged", err)
 		}
 	}
-	if wrong, err := s.OpenSized(t.Context(), "x", 999); err != nil {
+	if wrong, err := s.OpenSized(t.Context(), "x", 99_999); err != nil {
 		t.Error(err)
 	} else if err := wrong.ReadRange(t.Context(), make([]byte, 1), 0); !errors.Is(err, origin.ErrChanged) {
 		t.Errorf("got %v, want ErrChanged", err)
@@ -123,7 +125,11 @@ func TestReadsAreBoundToTheVersionThatWasOpened(t *testing.T) {
 
 func TestFaultsHaveTheirNames(t *testing.T) {
 	srv, s := start(t)
-	srv.Put("lake", "db/x", []byte("text"))
+	srv.Put("lake", "db/x", make([]byte, 100_000))
+	srv.Put("lake", "db/empty", nil)
+	if o, err := s.Open(t.Context(), "empty"); err != nil || o.Size() != 0 {
+		t.Errorf("an empty object: %v", err)
+	}
 	if _, err := s.Open(t.Context(), "none"); !errors.Is(err, storage.ErrNotFound) || !strings.Contains(err.Error(), "s3://lake/db/none") {
 		t.Errorf("got %v, want ErrNotFound with the key", err)
 	}
