@@ -224,15 +224,20 @@ func (c *committer) write(ctx context.Context, m *Manifest, txn *pb.Transaction)
 		return err
 	}
 	// An answer that was lost, or a retry below that met its own first try: what is there tells.
-	there, readErr := storage.ReadFile(ctx, c.w, path, int64(len(b)))
-	if readErr == nil && bytes.Equal(there, b) {
+	there, readErr := storage.ReadFile(ctx, c.w, path, maxManifestBytes)
+	switch {
+	case readErr == nil && bytes.Equal(there, b):
 		return nil
-	}
-	if !errors.Is(err, storage.ErrExists) && readErr != nil && !errors.Is(readErr, storage.ErrNotFound) {
+	case readErr == nil && !errors.Is(err, storage.ErrExists):
+		return fmt.Errorf("%w: %w", storage.ErrExists, err)
+	case readErr != nil && !errors.Is(readErr, storage.ErrNotFound):
 		return fmt.Errorf("%w (whether it was made is not known: %w)", err, readErr)
 	}
 	return err
 }
+
+// maxManifestBytes bounds a manifest that is read to compare it.
+const maxManifestBytes = 1 << 30
 
 // path is where the manifest goes: named as the others of its table are.
 func (m *Manifest) path() string {
