@@ -1,6 +1,9 @@
-// Command bench measures Hearth beside other servers that do the same work.
+// Command bench measures Hearth beside other programs that do the same work.
 //
 //	go run ./bench hits
+//	go run ./bench engine
+//
+// # hits
 //
 // hits asks how much of a processor a hit in the memory tier costs: ranged GETs of
 // 4 KiB, 64 KiB and 1 MiB over a resident set, answered by
@@ -22,6 +25,20 @@
 // Nothing is trusted: before the measurement every byte of the set is read through each
 // subject that serves it and compared, every response's status and length is checked
 // while measuring, and a request that reaches the origin meanwhile fails the run.
+//
+// # engine
+//
+// engine asks how long queries take on a table that LanceDB wrote through MemWAL: a base and some generations, with
+// indexes. LanceDB (in Node.js) and the engine are asked the same in turn,
+//
+//	LanceDB                  straight at an S3 store in this process, behind a relay that can add latency
+//	LanceDB through Hearth   the same through a warm Hearth
+//	engine in Hearth         by HTTP at the admin listener of that Hearth; fresh: sidecar lsm, a process that reads through it
+//	LanceDB, engine, local   on the files of the store
+//
+// and all of them look for what is new before they answer. First queries are those of a fresh process, with the opening
+// of the table; repeated ones follow in one process, after a few that do not count. Vectors are held against a brute
+// force over all visible rows; other answers against each other.
 //
 // The command needs Linux: /proc, processor affinity and epoll.
 package main

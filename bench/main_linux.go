@@ -23,9 +23,10 @@ func main() {
 	}
 }
 
-const usage = `usage: bench hits [flags]
+const usage = `usage: bench hits|engine [flags]
 
   hits    processor time of a hit in memory, beside nginx, net/http and a bare loop
+  engine  time of queries on a table with generations, beside LanceDB
 
 bench hits -h lists the flags.
 `
@@ -43,6 +44,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		return hits(ctx, o, stdout, stderr)
+	case "engine":
+		o, err := parseEngine(args[1:], stderr)
+		if err != nil {
+			return err
+		}
+		return engineBench(ctx, o, stdout, stderr)
 	case "serve":
 		return serve(ctx, args[1:], stdout)
 	}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hearthcache/hearth/internal/embedded"
+	"github.com/hearthcache/hearth/internal/meter"
+)
+
+// engineOptions of engine.
+type engineOptions struct {
+	base, generations, rows, dim int
+	queries, processes           int
+	latencies                    []time.Duration
+	seed                         uint64
+	kinds                        []string
+	node, modules                string
+	sidecar, json, scratch       string
+}
+
+// The kinds of queries.
+const (
+	kindLookup = "lookup"
+	kindText   = "text"
+	kindVector = "vector"
+	kindRange  = "range"
+	kindScan   = "scan"
+)
+
+var engineKinds = []string{kindLookup, kindText, kindVector, kindRange, kindScan}
+
+func parseEngine(args []string, stderr io.Writer) (engineOptions, error) {
+	var o engineOptions
+	f := flag.NewFlagSet("bench engine", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.IntVar(&o.base, "base", 20_000, "rows of the base table")
+	f.IntVar(&o.generations, "generations", 4, "generations")
+	f.IntVar(&o.rows, "rows", 20_000, "rows of each generation, half of which replace others")
+	f.IntVar(&o.dim, "dim", 64, "dimensions of the vectors")
+	f.IntVar(&o.queries, "queries", 100, "queries of each kind, a tenth of that for scans; after a latency is added a quarter")
+	f.IntVar(&o.processes, "processes", 5, "fresh processes for each kind")
+	latencies := f.String("latencies", "0,40ms", "what is added to each request at the origin")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of rows and queries")
+	kinds := f.String("kinds", strings.Join(engineKinds, ","), "which kinds of queries")
+	f.StringVar(&o.node, "node", "node", "Node.js")
+	f.StringVar(&o.modules, "modules", os.Getenv("HEARTH_LANCEDB_NODE_MODULES"), "node_modules with @lancedb/lancedb and apache-arrow [HEARTH_LANCEDB_NODE_MODULES]")
+	f.StringVar(&o.sidecar, "sidecar", "", "Hearth's binary; empty builds it from this module")
+	f.StringVar(&o.json, "json", "", "write everything measured to this file, - for standard output")
+	f.StringVar(&o.scratch, "scratch", "", "folder for the table; empty takes the system's")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	for s := range strings.SplitSeq(*latencies, ",") {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return o, fmt.Errorf("-latencies: %w", err)
+		}
+		o.latencies = append(o.latencies, d)
+	}
+	for k := range strings.SplitSeq(*kinds, ",") {
+		if !strings.Contains(","+strings.Join(engineKinds, ",")+",", ","+k+",") {
+			return o, fmt.Errorf("-kinds: %q is not one of %s", k, strings.Join(engineKinds, ", "))
+		}
+		o.kinds = append(o.kinds, k)
+	}
+	if o.base < 1 || o.generations < 1 || o.rows < 2 || o.dim < 1 || o.queries < 10 || o.processes < 1 {
+		return o, errors.New("-base, -generations, -rows, -dim and -processes must be positive, -queries at least 10")
+	}
+	if _, err := os.Stat(filepath.Join(o.modules, "@lancedb", "lancedb")); o.modules == "" || err != nil {
+		return o, errors.New("-modules names no folder with @lancedb/lancedb")
+	}
+	return o, nil
+}
+
+// The table's place.
+const (
+	engineBucket = "bench"
+	engineURI    = "s3://" + engineBucket + "/db"
+	engineTable  = engineBucket + "/db/bench.lance"
+	benchKey     = "HEARTHBENCHKEY"
+	benchSecret  = "hearth-bench-secret-key"
+)
+
+// engineStage is what the subjects stand on.
+type engineStage struct {
+	o       engineOptions
+	scratch string
+	script  string
+	store   *embedded.Store
+	origin  *meter.Meter
+	hearth  *hearthProcess
+	queries map[string][]engineQuery
+}
+
+// engineQuery is one query, for every subject.
+type engineQuery struct {
+	Kind   string    `json:"kind"`
+	ID     string    `json:"id,omitempty"`
+	Match  string    `json:"match,omitempty"`
+	Vector []float32 `json:"vector,omitempty"`
+	From   int       `json:"from,omitempty"`
+}
+
+// engineBench measures the engine beside LanceDB.
+func engineBench(ctx context.Context, o engineOptions, stdout, stderr io.Writer) (err error) {
+	s := &engineStage{o: o}
+	s.scratch, err = os.MkdirTemp(o.scratch, "hearth-bench-engine-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.scratch)) }()
+	if s.script, err = filepath.Abs(filepath.Join("bench", "testdata", "engine.mjs")); err != nil {
+		return err
+	}
+	if _, err := os.Stat(s.script); err != nil {
+		return fmt.Errorf("run it from the root of the module: %w", err)
+	}
+	if s.o.modules, err = filepath.Abs(o.modules); err != nil {
+		return err
+	}
+	if s.o.sidecar == "" {
+		s.o.sidecar = filepath.Join(s.scratch, "sidecar")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", s.o.sidecar, "./cmd/sidecar").CombinedOutput(); err != nil {
+			return fmt.Errorf("build the sidecar: %w\n%s", err, out)
+		}
+	}
+	if s.o.sidecar, err = filepath.Abs(s.o.sidecar); err != nil {
+		return err
+	}
+	s.store, err = embedded.Start(ctx, embedded.Options{
+		Dir: filepath.Join(s.scratch, "store"), AccessKey: benchKey, SecretKey: benchSecret, Region: region,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.store.Close()) }()
+	if err := s.store.EnsureBucket(engineBucket); err != nil {
+		return err
+	}
+	s.origin, err = meter.Start(s.store.Endpoint, meter.Options{Classify: meter.LanceClass})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.origin.Close()) }()
+
+	fmt.Fprintf(stderr, "making a table of %d rows and %d generations of %d\n", o.base, o.generations, o.rows)
+	keys, err := s.build(ctx)
+	if err != nil {
+		return err
+	}
+	s.draw(keys)
+	s.hearth, err = s.startHearth(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.hearth.stop()) }()
+	if err := s.hearth.warm(ctx); err != nil {
+		return err
+	}
+	truth, err := s.bruteForce(ctx)
+	if err != nil {
+		return err
+	}
+	r := newEngineResult(s)
+	for _, latency := range o.latencies {
+		for _, kind := range o.kinds {
+			for _, x := range s.subjects() {
+				if latency > 0 && x.local {
+					continue // it asks no origin
+				}
+				fmt.Fprintf(stderr, "%v, %s, %s\n", latency, kind, x.name)
+				m, err := s.measure(ctx, x, kind, latency)
+				if err != nil {
+					return fmt.Errorf("%s, %s, %v: %w", x.name, kind, latency, err)
+				}
+				if kind == kindVector {
+					m.Recall = truth.recall(m.found)
+				}
+				r.add(m)
+			}
+		}
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	if o.json != "" {
+		if err := writeJSON(o.json, r, stdout); err != nil {
+			return err
+		}
+	}
+	return r.write(stdout)
+}
+
+// build makes the table and returns how many keys it has.
+func (s *engineStage) build(ctx context.Context) (int, error) {
+	spec, err := json.Marshal(map[string]any{
+		"base": s.o.base, "generations": s.o.generations, "rows": s.o.rows, "dim": s.o.dim, "seed": s.o.seed,
+	})
+	if err != nil {
+		return 0, err
+	}
+	var built struct{ Keys int }
+	return built.Keys, s.lancedb(ctx, &built, "build", engineURI, storageJSON(s.store.Endpoint), string(spec))
+}
+
+// lancedb runs the script and reads what it prints.
+func (s *engineStage) lancedb(ctx context.Context, into any, args ...string) error {
+	c := exec.CommandContext(ctx, s.o.node, append([]string{s.script}, args...)...)
+	c.Env = append(os.Environ(), "LANCEDB_MODULES="+filepath.Dir(s.o.modules), "RUST_LOG=off", "LANCEDB_LOG=off")
+	var errs tail
+	c.Stderr = &errs
+	out, err := c.Output()
+	if err == nil {
+		err = json.Unmarshal(out, into)
+	}
+	if err != nil {
+		return fmt.Errorf("LanceDB: %w\n%s", err, errs.String())
+	}
+	return nil
+}
+
+func storageJSON(endpoint string) string {
+	b, err := json.Marshal(map[string]string{
+		"endpoint": endpoint, "allow_http": "true", "region": region, "aws_access_key_id": benchKey,
+		"aws_secret_access_key": benchSecret, "virtual_hosted_style_request": "false",
+	})
+	if err != nil {
+		panic(err) // a map of strings
+	}
+	return string(b)
+}
+
+// draw makes the queries. A tenth of the lookups finds nothing.
+func (s *engineStage) draw(keys int) {
+	random := rand.New(rand.NewPCG(s.o.seed, 2))
+	s.queries = map[string][]engineQuery{}
+	word := func() string {
+		return fmt.Sprintf("w%04d", int(2000*random.Float64()*random.Float64()*random.Float64()))
+	}
+	for range s.o.queries {
+		id := random.IntN(keys * 10 / 9)
+		vector := make([]float32, s.o.dim)
+		for i := range vector {
+			vector[i] = random.Float32()*2 - 1
+		}
+		for _, q := range []engineQuery{
+			{Kind: kindLookup, ID: fmt.Sprintf("id-%08d", id)},
+			{Kind: kindText, Match: word() + " " + word()},
+			{Kind: kindVector, Vector: vector},
+			{Kind: kindRange, From: random.IntN(keys)},
+			{Kind: kindScan},
+		} {
+			s.queries[q.Kind] = append(s.queries[q.Kind], q)
+		}
+	}
+	s.queries[kindScan] = s.queries[kindScan][:max(s.o.queries/10, 3)]
+}
