@@ -21,6 +21,10 @@ func eachFixture(t *testing.T, run func(t *testing.T, s *lsm.Snapshot, want answ
 			_, s := openTable(t, fixture+"/db", table+".lance", lsm.Options{})
 			run(t, s, readAnswers(t, table))
 		})
+		t.Run(table+" with generations of our making", func(t *testing.T) {
+			_, s := openIn(t, rewritten(t, table+".lance"), table+".lance", lsm.Options{})
+			run(t, s, readAnswers(t, table))
+		})
 	}
 }
 
