@@ -97,6 +97,7 @@ type sidecar struct {
 	Meter          *meter.Meter
 	Log            *lockedBuffer
 	command        *exec.Cmd
+	killed         bool
 }
 
 // startSidecar runs the binary with further flags until the test ends. latency is added to
@@ -104,9 +105,17 @@ type sidecar struct {
 func startSidecar(t *testing.T, latency time.Duration, flags ...string) *sidecar {
 	t.Helper()
 	between := startMeter(t, latency)
-	s := &sidecar{Meter: between, Log: &lockedBuffer{}}
+	s := startAt(t, between.URL(), flags...)
+	s.Meter = between
+	return s
+}
+
+// startAt runs the binary in front of an origin until the test ends.
+func startAt(t *testing.T, origin string, flags ...string) *sidecar {
+	t.Helper()
+	s := &sidecar{Log: &lockedBuffer{}}
 	arguments := append([]string{
-		"serve", "--origin", between.URL(), "--origin-region", region, "--memory", "512MiB",
+		"serve", "--origin", origin, "--origin-region", region, "--memory", "512MiB",
 		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0",
 		"--access-key", accessKey, "--secret-key", secretKey,
 	}, flags...)
@@ -118,6 +127,9 @@ func startSidecar(t *testing.T, latency time.Duration, flags ...string) *sidecar
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if s.killed {
+			return
+		}
 		_ = s.command.Process.Signal(syscall.SIGTERM)
 		if err := s.command.Wait(); err != nil {
 			t.Errorf("sidecar ended with %v\n%s", err, s.Log)
@@ -128,6 +140,16 @@ func startSidecar(t *testing.T, latency time.Duration, flags ...string) *sidecar
 	})
 	s.S3, s.Admin, s.Ops = s.awaitURL(t, "s3"), s.awaitURL(t, "admin"), s.awaitURL(t, "ops")
 	return s
+}
+
+// kill ends the process as a node that fails does.
+func (s *sidecar) kill(t *testing.T) {
+	t.Helper()
+	s.killed = true
+	if err := s.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.command.Wait() // says that it was killed
 }
 
 var listening = regexp.MustCompile(`"listener":"(\w+)","url":"([^"]+)"`)
