@@ -100,7 +100,7 @@ func (b *Builder) add(ctx context.Context, docs arrow.Array, rowIDs []uint64) er
 
 // stepOf returns where the rows end that are added at once: few enough that a partition passes its budget by little.
 func stepOf(docs texts, from int) int {
-	const rows, textBytes = 16 * tokenizedRows, 32 << 20
+	const rows, textBytes = 8192, 32 << 20
 	size := 0
 	to := from
 	for to < docs.Len() && to-from < rows && size < textBytes {

@@ -13,9 +13,12 @@ import (
 	"github.com/hearthcache/hearth/lance/fts/analyzer"
 )
 
-// tokenizedRows is how many rows are cut into terms at a time: enough that looking up a term in the whole dictionary is
-// rare beside its use, few enough that all processors have work.
-const tokenizedRows = 512
+// minPartRows and maxPartRows are how many rows are cut into terms at a time: enough that looking up a term in the whole
+// dictionary is rare beside its use, few enough that all processors have work.
+const minPartRows, maxPartRows = 128, 2048
+
+// dropped is the number of tokens that make no term.
+const dropped = ^uint32(0)
 
 // tokenized are rows cut into terms, with a dictionary of their own.
 type tokenized struct {
@@ -65,7 +68,9 @@ func tokenize(ctx context.Context, a *analyzer.Analyzer, docs texts, positions b
 	if parallel <= 0 {
 		parallel = runtime.GOMAXPROCS(0)
 	}
-	out := make([]*tokenized, (docs.Len()+tokenizedRows-1)/tokenizedRows)
+	const partsEach = 4
+	rows := min(max(docs.Len()/(parallel*partsEach), minPartRows), maxPartRows)
+	out := make([]*tokenized, (docs.Len()+rows-1)/rows)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i := range out {
@@ -73,8 +78,8 @@ func tokenize(ctx context.Context, a *analyzer.Analyzer, docs texts, positions b
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			from := i * tokenizedRows
-			out[i], err = tokenizePart(a, docs, from, min(from+tokenizedRows, docs.Len()), positions)
+			from := i * rows
+			out[i], err = tokenizePart(a, docs, from, min(from+rows, docs.Len()), positions)
 			return err
 		})
 	}
@@ -83,23 +88,32 @@ func tokenize(ctx context.Context, a *analyzer.Analyzer, docs texts, positions b
 
 // partTokenizer is the state of one part under way.
 type partTokenizer struct {
-	out     *tokenized
-	numbers map[string]uint32
+	analyzer  *analyzer.Analyzer
+	positions bool
+	out       *tokenized
+
+	// tokens are the numbers of the terms that tokens make: texts repeat themselves, and finding a token here takes a
+	// fraction of what making its term does. The keys are parts of the texts.
+	tokens map[string]uint32
+	terms  map[string]uint32
+	term   []byte
 	// seen says for each term in which document it was last, and which use that is.
-	seen []struct {
-		doc int
-		use int
-	}
-	// tokens of the current document: the use each belongs to and its position.
-	tokens []struct {
-		use      int
-		position uint32
-	}
+	seen []lastUse
+	// places of the current document's tokens.
+	places []place
 	starts []uint32
 }
 
+type lastUse struct{ doc, use int }
+
+// place is where a token stands, and which use of the document it belongs to.
+type place struct {
+	use      int
+	position uint32
+}
+
 func tokenizePart(a *analyzer.Analyzer, docs texts, from, to int, positions bool) (*tokenized, error) {
-	t := &partTokenizer{out: &tokenized{}, numbers: map[string]uint32{}}
+	t := &partTokenizer{analyzer: a, positions: positions, out: &tokenized{}, tokens: map[string]uint32{}, terms: map[string]uint32{}}
 	for row := from; row < to; row++ {
 		if docs.IsNull(row) {
 			continue
@@ -108,44 +122,58 @@ func tokenizePart(a *analyzer.Analyzer, docs texts, from, to int, positions bool
 		if int64(len(text)) > math.MaxInt32 {
 			return nil, fmt.Errorf("%w: a document of %d bytes", ErrUnsupported, len(text))
 		}
-		t.add(a, row, text, positions)
+		t.add(row, text)
 	}
 	return t.out, nil
 }
 
-func (t *partTokenizer) add(a *analyzer.Analyzer, row int, text string, positions bool) {
+// number returns the number of the term that a token makes, or dropped.
+func (t *partTokenizer) number(token string) uint32 {
+	if n, known := t.tokens[token]; known {
+		return n
+	}
+	n := dropped
+	var kept bool
+	if t.term, kept = t.analyzer.Term(t.term[:0], token); kept {
+		var known bool
+		if n, known = t.terms[string(t.term)]; !known {
+			n = uint32(len(t.out.terms))
+			own := string(t.term)
+			t.terms[own] = n
+			t.out.terms = append(t.out.terms, view(own))
+			t.seen = append(t.seen, lastUse{-1, 0})
+		}
+	}
+	t.tokens[token] = n
+	return n
+}
+
+func (t *partTokenizer) add(row int, text string) {
 	out := t.out
 	doc, first := len(out.docs), len(out.uses)
-	t.tokens = t.tokens[:0]
+	t.places = t.places[:0]
 	length := uint32(0)
-	a.Each(text, func(term []byte, position uint32) {
-		length++
-		n, known := t.numbers[string(term)]
-		if !known {
-			n = uint32(len(out.terms))
-			own := string(term)
-			t.numbers[own] = n
-			out.terms = append(out.terms, view(own))
-			t.seen = append(t.seen, struct{ doc, use int }{-1, 0})
+	t.analyzer.EachToken(text, func(token string, position uint32) {
+		n := t.number(token)
+		if n == dropped {
+			return
 		}
-		if s := &t.seen[n]; s.doc != doc {
-			s.doc, s.use = doc, len(out.uses)
+		length++
+		s := &t.seen[n]
+		if s.doc != doc {
+			*s = lastUse{doc, len(out.uses)}
 			out.uses = append(out.uses, termUse{n, 0})
 		}
-		use := t.seen[n].use
-		out.uses[use].frequency++
-		if positions {
-			t.tokens = append(t.tokens, struct {
-				use      int
-				position uint32
-			}{use - first, position})
+		out.uses[s.use].frequency++
+		if t.positions {
+			t.places = append(t.places, place{s.use - first, position})
 		}
 	})
 	if length == 0 {
 		return
 	}
 	out.docs = append(out.docs, tokenizedDoc{row, length, len(out.uses) - first})
-	if positions {
+	if t.positions {
 		t.placePositions(out.uses[first:])
 	}
 }
@@ -158,11 +186,11 @@ func (t *partTokenizer) placePositions(uses []termUse) {
 		t.starts = append(t.starts, at)
 		at += u.frequency
 	}
-	for range t.tokens {
+	for range t.places {
 		t.out.positions = append(t.out.positions, 0)
 	}
-	for _, token := range t.tokens {
-		t.out.positions[t.starts[token.use]] = token.position
-		t.starts[token.use]++
+	for _, p := range t.places {
+		t.out.positions[t.starts[p.use]] = p.position
+		t.starts[p.use]++
 	}
 }

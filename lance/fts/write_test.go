@@ -371,3 +371,40 @@ func listText(c *array.List, row int, scored bool) (out string) {
 	}
 	return out
 }
+
+func FuzzWrite(f *testing.F) {
+	f.Add("the quick brown fox\nfoxes run\n\nfox", "fox", true, false)
+	f.Add("ß ı İ\x00\nﬁ 中文 中", "中", false, true)
+	f.Add(strings.Repeat("a b c\n", 300), "b c", true, true)
+	f.Fuzz(func(t *testing.T, texts, query string, positions, generation bool) {
+		if len(texts) > 4000 || len(query) > 100 {
+			return
+		}
+		p := DefaultParams()
+		p.WithPosition = positions
+		m := newMemory(t, p)
+		lines := strings.Split(texts, "\n")
+		values := textArray(memory.DefaultAllocator, lines, false)
+		defer values.Release()
+		mustNot(t, m.Add(t.Context(), values, rowsFrom(9, len(lines)), 1))
+		opts := WriteOptions{}
+		if generation {
+			opts = GenerationOptions(7)
+		}
+		store := storage.NewMemStore()
+		_, err := m.Write(t.Context(), store, "x", opts)
+		mustNot(t, err)
+		x := openWritten(t, store, "x")
+		var q Query = Match{Text: query}
+		if positions {
+			q = Boolean{Should: []Query{q, Phrase{Text: query}}}
+		}
+		want, err := m.Search(t.Context(), q, SearchOptions{})
+		mustNot(t, err)
+		got, err := x.Search(t.Context(), q, SearchOptions{})
+		mustNot(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-memory +written):\n%s", diff)
+		}
+	})
+}

@@ -2,9 +2,12 @@ package vector
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/hearthcache/hearth/lance/storage"
 )
 
 func (s *slab) memory(t testing.TB) *Memory {
@@ -208,4 +211,45 @@ func BenchmarkBuild(b *testing.B) {
 			b.ReportMetric(float64(size.rows)*float64(b.N)/b.Elapsed().Seconds(), "vectors/s")
 		})
 	}
+}
+
+func FuzzBuild(f *testing.F) {
+	f.Add([]byte("any bytes make some vectors of few values"), uint8(3), uint8(0))
+	f.Add(make([]byte, 600), uint8(1), uint8(1))
+	f.Fuzz(func(t *testing.T, data []byte, dim, metric uint8) {
+		d := 1 + int(dim)%30
+		n := min(len(data)/d, 300)
+		s := &slab{dim: d}
+		for _, v := range data[:n*d] {
+			s.data = append(s.data, float32(int8(v))*float32(math.Pow(10, float64(v%7))))
+		}
+		b, err := Build(t.Context(), s.memory(t), BuildOptions{Metric: Metric(metric % 3), M: 4, EfConstruction: 8, Parallel: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Len() == 0 {
+			return
+		}
+		if got := b.index.graph.reachable(); got != b.Len() {
+			t.Fatalf("%d of %d reached", got, b.Len())
+		}
+		store := storage.NewMemStore()
+		if _, err := b.Write(t.Context(), store, "x", metric%2 == 0); err != nil {
+			t.Fatal(err)
+		}
+		x := openIndex(t, store, "x")
+		query := s.data[:d]
+		o := SearchOptions{K: 5, Plan: PlanScan}
+		want, err := b.Index().Search(t.Context(), query, s, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := x.Search(t.Context(), query, s, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(want.Hits, got.Hits) {
+			t.Errorf("%v, want %v", got.Hits, want.Hits)
+		}
+	})
 }

@@ -64,11 +64,30 @@ func (a *Analyzer) Tokens(text string) []Token {
 func (a *Analyzer) Each(text string, fn func(term []byte, position uint32)) {
 	s := a.scratch.Get().(*scratch)
 	defer a.scratch.Put(s)
-	emit := func(token string, position uint32) {
+	a.each(s, text, func(token string, position uint32) {
 		if term, ok := a.filter(s, token); ok {
 			fn(term, position)
 		}
-	}
+	})
+}
+
+// EachToken calls fn with every token of the base tokenizer, a part of text, and its position, in order. Term makes the
+// terms of them: a token gives the same one wherever it stands, so who has many texts can remember them.
+func (a *Analyzer) EachToken(text string, fn func(token string, position uint32)) {
+	s := a.scratch.Get().(*scratch)
+	defer a.scratch.Put(s)
+	a.each(s, text, fn)
+}
+
+// Term appends the term of a token of EachToken to dst; ok is false for a token that is dropped.
+func (a *Analyzer) Term(dst []byte, token string) (term []byte, ok bool) {
+	s := a.scratch.Get().(*scratch)
+	defer a.scratch.Put(s)
+	term, ok = a.filter(s, token)
+	return append(dst, term...), ok
+}
+
+func (a *Analyzer) each(s *scratch, text string, emit func(token string, position uint32)) {
 	switch a.params.BaseTokenizer {
 	case Simple:
 		eachRun(text, isAlphanumeric, emit)
