@@ -292,7 +292,9 @@ func (g *graphBuilder) thin(s *buildScratch, candidates []uint64, limit int) []u
 			break
 		}
 		n := nodeOf(k)
-		g.codes.backward(n, s.other)
+		if len(kept) > 0 {
+			g.codes.backward(n, s.other)
+		}
 		covered := false
 		for _, other := range kept {
 			if g.codes.distance(n, s.other, nodeOf(other)) < distanceOf(k) {
