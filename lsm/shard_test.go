@@ -25,15 +25,18 @@ type far struct {
 
 const away = 40 * time.Millisecond
 
+// wait waits, in a synctest bubble.
+func wait() { <-time.After(away) }
+
 func (f *far) Open(ctx context.Context, name string) (storage.Object, error) {
 	f.calls.Add(1)
-	time.Sleep(away)
+	wait()
 	return f.Store.Open(ctx, name)
 }
 
 func (f *far) List(ctx context.Context, folder string) ([]storage.Entry, error) {
 	f.calls.Add(1)
-	time.Sleep(away)
+	wait()
 	return f.Store.List(ctx, folder)
 }
 
