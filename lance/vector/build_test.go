@@ -94,7 +94,7 @@ func TestProductsOfPackedCodesOrderAsThoseOfTheirValues(t *testing.T) {
 }
 
 func TestBuiltGraphsFindTheNearest(t *testing.T) {
-	const rows, dim, queries = 1000, 32, 30
+	const rows, dim, queries = 600, 24, 20
 	for name, d := range datasets {
 		t.Run(name, func(t *testing.T) {
 			src := d.slab(rows, dim)
@@ -130,7 +130,7 @@ func TestBuiltGraphsFindTheNearest(t *testing.T) {
 
 func TestTheGraphDependsOnNothingButVectorsAndOptions(t *testing.T) {
 	d := datasets["l2-clustered"]
-	src := d.slab(700, 16).memory(t)
+	src := d.slab(400, 16).memory(t)
 	var first *Built
 	for _, parallel := range []int{1, 2, 5} {
 		b, err := Build(t.Context(), src, BuildOptions{Seed: 7, Parallel: parallel})

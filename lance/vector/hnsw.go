@@ -359,14 +359,16 @@ func (g *graphBuilder) connect(order []uint32) {
 		}
 		from, ok := g.bridge(node, reached)
 		if !ok {
-			// Among very many equal vectors all that are found are full: a chain of those that come after them.
+			// Among very many equal vectors all that are found are full. The node reached last is not: thinning has left room
+			// in every list, and every link made here reaches another list.
+			if int(g.counts[last]) >= g.room {
+				last = order[slices.IndexFunc(order, func(n uint32) bool { return reached[n] && int(g.counts[n]) < g.room })]
+			}
 			g.codes.backward(node, g.pool[0].query)
 			from = key(g.codes.distance(node, g.pool[0].query, last), last)
 		}
-		if int(g.counts[nodeOf(from)]) < g.room {
-			g.addLink(nodeOf(from), key(distanceOf(from), node))
-			reach(node)
-		}
+		g.addLink(nodeOf(from), key(distanceOf(from), node))
+		reach(node)
 		last = node
 	}
 }

@@ -36,7 +36,7 @@ func writtenIndex(t testing.TB, src *Memory, opts BuildOptions, generation bool)
 }
 
 func TestAWrittenIndexIsTheOneThatWasBuilt(t *testing.T) {
-	const rows, dim = 300, 20
+	const rows, dim = 150, 20
 	for name, d := range datasets {
 		for i, version := range []file.Version{file.V20, file.V21, file.V22} {
 			generation := i > 0
