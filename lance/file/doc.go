@@ -1,4 +1,4 @@
-// Package file reads Lance files of versions 2.0, 2.1 and 2.2 into Arrow.
+// Package file reads Lance files of versions 2.0, 2.1 and 2.2 into Arrow, and writes them.
 //
 // A file is data buffers, global buffers, the metadata of its columns and a footer that says where those are:
 //
@@ -18,5 +18,10 @@
 // and, where one is known, the offset. A damaged file is never a panic, and no length in it is believed before it is
 // compared with what is there.
 //
-// The package does not write files and knows no tables, fragments or deletions; those are in lance/dataset.
+// A [Writer] takes record batches and writes such files front to back, pages as they fill. How values are encoded is chosen by
+// what they are, as Lance does; sizes come out like its own. Where LanceDB 0.39 misreads what is valid (nulls above lists, pages
+// that differ in what can be null), the Writer keeps to what it reads right. A Writer belongs to one goroutine; batches stay the
+// caller's; types that have no encoding are ErrUnsupported when the Writer is made.
+//
+// The package knows no tables, fragments or deletions; those are in lance/dataset.
 package file
