@@ -41,6 +41,14 @@
 // fit, go by whole objects, smallest first; a choice of roles, or what exceeds the budget
 // below a generation, goes by role and range.
 //
+// # Decoding
+//
+// Where a [Decoder] is given, jobs that want it have the confirmed generations below their
+// path decoded when all of their pages are there. That costs no request and decides
+// nothing: a path is warm whether or not its generations can be decoded. How much of a
+// generation is decoded is asked of the Decoder each time; if there is less than there was,
+// a call does it again.
+//
 // # What an answer proves
 //
 // State Warm is never a memory of an earlier success: each page was looked for. What
@@ -76,5 +84,5 @@
 //
 // The package does not decide what is immutable (package object does), does not write to
 // the origin, and does not keep pages from being evicted, but for pins. It does not read
-// index files: their bytes are warmed whole.
+// index files itself: their bytes are warmed whole, and decoding is the Decoder's.
 package warm
