@@ -47,6 +47,7 @@ func TestACancelledReadOfSeveralColumnsLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for b, err := range r.Scan(ctx, file.ScanOptions{BatchRows: 10, ReadAheadBytes: 100}) {
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
