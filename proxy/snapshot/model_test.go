@@ -20,7 +20,7 @@ import (
 
 var (
 	modelSeed = flag.Uint64("seed", 1, "seed of the first run of the model test")
-	modelRuns = flag.Uint64("runs", 8, "runs of the model test, of one seed after another")
+	modelRuns = flag.Uint64("runs", 5, "runs of the model test, of one seed after another")
 )
 
 // The model: writers elsewhere flush generations and compact them into the base, the base
@@ -78,7 +78,7 @@ func newModel(t *testing.T, seed uint64) *model {
 		return time.Duration(m.draw(m.slow)) * time.Millisecond, time.Duration(m.draw(m.slow)) * time.Millisecond
 	}
 	m.s = open(t, m.f, m.bound, func(o *Options) { o.Quiet, o.Idle = time.Duration(1+m.draw(3000))*time.Millisecond, 4*time.Second })
-	m.until = time.Now().Add(time.Minute)
+	m.until = time.Now().Add(30 * time.Second)
 	return m
 }
 

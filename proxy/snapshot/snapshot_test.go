@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -478,12 +479,13 @@ func TestAFaultInsideServesNothingAndEndsNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failing := true
-			bubble(t, time.Second, func(o *Options) { change(o, func() bool { return failing }) }, func(t *testing.T, _ *fake, s *Store) {
+			var failing atomic.Bool
+			failing.Store(true)
+			bubble(t, time.Second, func(o *Options) { change(o, failing.Load) }, func(t *testing.T, _ *fake, s *Store) {
 				passes(t, s, shardsQ)
 				after(t, time.Second)
 				passes(t, s, shardsQ)
-				failing = false
+				failing.Store(false)
 				after(t, time.Minute)
 				s.Touch(t.Context(), bucket, root)
 				served(t, s, shardsQ)
