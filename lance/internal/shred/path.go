@@ -84,14 +84,14 @@ func (p *Path) Uniform(fullZip bool) []bool {
 // gets in a page with these layers. always says of positions that they are nullable there whether or not a null occurs; nil is
 // none.
 //
-// A struct in a struct that is null somewhere is said to be null there too: LanceDB would else find it valid, and miss the
-// values of its members that cannot be null.
+// What is in a struct that is null somewhere is said to be null there too, but for the leaf. LanceDB would else find a struct valid
+// and miss the values of its members that cannot be null, and of a list it would count the absences as values.
 func (p *Path) Layers(seen, always []bool) (layers []pb.Layer, table []uint16) {
 	table = make([]uint16, p.levels)
 	forced := make([]bool, len(p.Lists))
 	under := false // a null struct, without a list between
 	for i, list := range p.Lists {
-		forced[i] = always != nil && always[i] || under && !list && i < len(p.Lists)-1
+		forced[i] = always != nil && always[i] || under && i < len(p.Lists)-1
 		under = !list && (under || forced[i] || seen[p.null[i]])
 	}
 	next := uint16(1)
