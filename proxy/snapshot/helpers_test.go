@@ -55,13 +55,18 @@ type fake struct {
 	history []moment           // Guarded by mu
 	sent    []*origin.Request  // Guarded by mu
 	fault   func() (err error) // of the next answer; nil for none. Guarded by mu
-	latency func() (before, after time.Duration)
+	latency latency            // Guarded by mu
 }
+
+// A latency is how long a request takes before and after it is answered.
+type latency func(r *origin.Request) (before, after time.Duration)
 
 func newFake() *fake {
 	return &fake{
 		history: []moment{{time.Now(), map[string]string{}}},
-		latency: func() (before, after time.Duration) { return 20 * time.Millisecond, 20 * time.Millisecond },
+		latency: func(*origin.Request) (before, after time.Duration) {
+			return 20 * time.Millisecond, 20 * time.Millisecond
+		},
 	}
 }
 
@@ -93,6 +98,20 @@ func (f *fake) during(from time.Time) []map[string]string {
 	return states
 }
 
+// take sets the latency from now on.
+func (f *fake) take(l latency) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.latency = l
+}
+
+// fail sets what becomes of requests from now on.
+func (f *fake) fail(fault func() error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = fault
+}
+
 func (f *fake) requests() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -121,7 +140,10 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // Do answers with what is held after a part of the latency.
 func (f *fake) Do(ctx context.Context, r *origin.Request) (*http.Response, error) {
-	before, after := f.latency()
+	f.mu.Lock()
+	takes := f.latency
+	f.mu.Unlock()
+	before, after := takes(r)
 	if err := pause(ctx, before); err != nil {
 		return nil, err
 	}

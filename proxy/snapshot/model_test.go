@@ -71,12 +71,12 @@ func newModel(t *testing.T, seed uint64) *model {
 	}
 	m.bound = []time.Duration{300 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second}[m.draw(4)]
 	m.slow = 5 << m.draw(6) // milliseconds, at most
-	m.f.latency = func() (before, after time.Duration) {
+	m.f.take(func(*origin.Request) (before, after time.Duration) {
 		if m.draw(500) == 0 { // a stall, longer than any bound
 			return time.Duration(m.draw(10)) * time.Second, time.Duration(m.draw(10)) * time.Second
 		}
 		return time.Duration(m.draw(m.slow)) * time.Millisecond, time.Duration(m.draw(m.slow)) * time.Millisecond
-	}
+	})
 	m.s = open(t, m.f, m.bound, func(o *Options) { o.Quiet, o.Idle = time.Duration(1+m.draw(3000))*time.Millisecond, 4*time.Second })
 	m.until = time.Now().Add(30 * time.Second)
 	return m
@@ -227,18 +227,14 @@ func (m *model) disturb() {
 		case 1:
 			m.s.Touch(m.t.Context(), bucket, root)
 		case 2:
-			m.f.mu.Lock()
-			m.f.fault = func() error {
+			m.f.fail(func() error {
 				if m.draw(20) == 0 {
 					return []error{errDown, errors.New("503"), errors.New("403")}[m.draw(3)]
 				}
 				return nil
-			}
-			m.f.mu.Unlock()
+			})
 			m.rest(m.t.Context(), 3*time.Second)
-			m.f.mu.Lock()
-			m.f.fault = nil
-			m.f.mu.Unlock()
+			m.f.fail(nil)
 		case 3:
 			m.s.SetPaused(true)
 			m.rest(m.t.Context(), time.Second)

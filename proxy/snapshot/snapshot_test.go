@@ -117,6 +117,8 @@ func TestASteadyTakeIsOneRoundForShardsAndOneForTheBase(t *testing.T) {
 			t.Errorf("took %s, want two round trips of 40 ms", took)
 		}
 		var shards, base int
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		for _, r := range f.sent {
 			switch {
 			case strings.Contains(r.Key+r.RawQuery, "_mem_wal") && base > 0:
@@ -135,12 +137,10 @@ func TestASteadyTakeIsOneRoundForShardsAndOneForTheBase(t *testing.T) {
 
 func TestNothingIsServedBeyondTheBound(t *testing.T) {
 	bubble(t, time.Second, nil, func(t *testing.T, f *fake, s *Store) {
-		f.latency = func() (before, after time.Duration) { return 0, 10 * time.Millisecond }
+		f.take(func(*origin.Request) (before, after time.Duration) { return 0, 10 * time.Millisecond })
 		began := time.Now()
 		s.Touch(t.Context(), bucket, root)
-		f.mu.Lock()
-		f.fault = func() error { return errDown }
-		f.mu.Unlock()
+		f.fail(func() error { return errDown })
 		after(t, time.Until(began.Add(time.Second)))
 		if _, age, ok := s.Ask(t.Context(), shardsQ); !ok || age != time.Second {
 			t.Errorf("at the bound: %t, %s", ok, age)
@@ -152,9 +152,7 @@ func TestNothingIsServedBeyondTheBound(t *testing.T) {
 		if time.Since(began) > 2*time.Second {
 			t.Errorf("each of them waited: %s", time.Since(began))
 		}
-		f.mu.Lock()
-		f.fault = nil
-		f.mu.Unlock()
+		f.fail(nil)
 		after(t, maxRetry)
 		for _, q := range firstQuery(1) {
 			served(t, s, q)
@@ -164,7 +162,9 @@ func TestNothingIsServedBeyondTheBound(t *testing.T) {
 
 func TestATakeThatIsSlowerThanTheBoundServesNothing(t *testing.T) {
 	bubble(t, time.Second, nil, func(t *testing.T, f *fake, s *Store) {
-		f.latency = func() (before, after time.Duration) { return 300 * time.Millisecond, 300 * time.Millisecond }
+		f.take(func(*origin.Request) (before, after time.Duration) {
+			return 300 * time.Millisecond, 300 * time.Millisecond
+		})
 		began := time.Now()
 		for _, q := range firstQuery(1) {
 			passes(t, s, q)
@@ -355,13 +355,12 @@ func TestAManifestThatIsWrittenBetweenTwoQuestionsOfOneTake(t *testing.T) {
 		}
 		// In the next take the hint is answered last, and names what was not there when it
 		// was asked for at the same time.
-		s.origin = delayed{f, func(r *origin.Request) time.Duration {
+		f.take(func(r *origin.Request) (before, after time.Duration) {
 			if r.Key == hintKey(1) {
-				return 20 * time.Millisecond
+				return 20 * time.Millisecond, 0
 			}
-			return 0
-		}}
-		f.latency = func() (before, after time.Duration) { return 0, 0 }
+			return 0, 0
+		})
 		table := s.table(bucket, root+"/", false)
 		table.mu.Lock()
 		next := table.current.start.Add(500 * time.Millisecond)
@@ -376,18 +375,6 @@ func TestAManifestThatIsWrittenBetweenTwoQuestionsOfOneTake(t *testing.T) {
 			}
 		}
 	})
-}
-
-type delayed struct {
-	f  *fake
-	by func(r *origin.Request) time.Duration
-}
-
-func (d delayed) Do(ctx context.Context, r *origin.Request) (*http.Response, error) {
-	if err := pause(ctx, d.by(r)); err != nil {
-		return nil, err
-	}
-	return d.f.Do(ctx, r)
 }
 
 func TestEverythingIsBounded(t *testing.T) {
@@ -442,9 +429,7 @@ func TestEverythingIsBounded(t *testing.T) {
 func TestAnswersThatNoSnapshotCanHold(t *testing.T) {
 	bubble(t, time.Second, nil, func(t *testing.T, f *fake, s *Store) {
 		s.Touch(t.Context(), bucket, root)
-		f.mu.Lock()
 		large := getQ(root + "/_mem_wal/" + shardIDs[0] + "/manifest/large")
-		f.mu.Unlock()
 		f.put(large.key, strings.Repeat("x", maxObject+1))
 		began := time.Now()
 		passes(t, s, large)
@@ -496,7 +481,7 @@ func TestAFaultInsideServesNothingAndEndsNothing(t *testing.T) {
 
 func TestAnImpatientClientAndClose(t *testing.T) {
 	bubble(t, time.Second, nil, func(t *testing.T, f *fake, s *Store) {
-		f.latency = func() (before, after time.Duration) { return 900 * time.Millisecond, 0 }
+		f.take(func(*origin.Request) (before, after time.Duration) { return 900 * time.Millisecond, 0 })
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		began := time.Now()
