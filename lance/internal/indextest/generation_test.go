@@ -128,11 +128,22 @@ type rows struct {
 
 func readRows(t *testing.T, dir string) *rows {
 	t.Helper()
+	r := openData(t, dir)
+	batch, err := r.ReadAll(t.Context(), "id", "text", "vector")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &rows{batch, t.Context()}
+}
+
+// openData opens the one data file of a table or generation.
+func openData(t *testing.T, dir string) *file.Reader {
+	t.Helper()
 	store, err := storage.NewDir(filepath.Join(dir, "data"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = store.Close() }()
+	t.Cleanup(func() { _ = store.Close() })
 	files, err := store.List(t.Context(), "")
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
@@ -141,12 +152,8 @@ func readRows(t *testing.T, dir string) *rows {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = r.Close() }()
-	batch, err := r.ReadAll(t.Context(), "id", "text", "vector")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &rows{batch, t.Context()}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
 }
 
 func (r *rows) release() { r.batch.Release() }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/internal/indextest"
 	"github.com/hearthcache/hearth/lance/memwal/lancedbtest"
 	"github.com/hearthcache/hearth/lance/pb"
@@ -36,7 +35,10 @@ func TestLanceDBFindsTheNearestInGenerationsWithOurIndexes(t *testing.T) {
 		if err != nil || len(found) != 1 {
 			t.Fatal(found, err)
 		}
-		src := readVectors(t, found[0])
+		src, err := vector.ReadColumn(t.Context(), openData(t, found[0]), "vector")
+		if err != nil {
+			t.Fatal(err)
+		}
 		indextest.Swap(t, found[0], map[string]indextest.Build{"vector_idx": func(w storage.Writer, folder string) (pb.IndexMetadata, error) {
 			b, err := vector.Build(t.Context(), src, vector.BuildOptions{Metric: metric})
 			if err != nil {
@@ -52,28 +54,4 @@ func TestLanceDBFindsTheNearestInGenerationsWithOurIndexes(t *testing.T) {
 			t.Errorf("%s: recall %.3f", metric, with)
 		}
 	}
-}
-
-// readVectors reads the vectors of the one data file of a generation.
-func readVectors(t *testing.T, dir string) *vector.Memory {
-	t.Helper()
-	store, err := storage.NewDir(filepath.Join(dir, "data"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
-	files, err := store.List(t.Context(), "")
-	if err != nil || len(files) != 1 {
-		t.Fatal(files, err)
-	}
-	r, err := file.OpenPath(t.Context(), store, files[0].Path, file.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = r.Close() }()
-	m, err := vector.ReadColumn(t.Context(), r, "vector")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }
