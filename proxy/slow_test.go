@@ -49,7 +49,10 @@ func TestWhoDoesNotSendItsBodyIsAnsweredAndLetGo(t *testing.T) {
 	if keys := h.origin.Keys(bucket, ""); len(keys) != 0 {
 		t.Errorf("stored %q", keys)
 	}
-	// A connection whose request came in time is good for the next one.
+}
+
+func TestAConnectionWhoseRequestCameInTimeIsGoodForTheNext(t *testing.T) {
+	h := newHearth(t, nil)
 	for range 3 {
 		if a := h.ask(h.url, "PUT", "/"+bucket+"/k", nil, []byte("x")); a.Status != 200 {
 			t.Errorf("%d %v", a.Status, a.Err)
