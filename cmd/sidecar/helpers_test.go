@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"io/fs"
 	"math/big"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hearthcache/hearth/internal/origin"
+	lancememwal "github.com/hearthcache/hearth/testdata/lance-memwal"
 )
 
 func TestMain(m *testing.M) {
@@ -150,6 +152,28 @@ func (s *running) clientWith(accessKey, secret string) *origin.Client {
 	}
 	s.t.Cleanup(c.Close)
 	return c
+}
+
+// putFixture writes the recorded table to s3://lake/db/items.lance, through Hearth.
+func (s *running) putFixture() {
+	s.t.Helper()
+	client := s.client()
+	if err := client.CreateBucket(s.t.Context(), "lake"); err != nil {
+		s.t.Fatal(err)
+	}
+	err := fs.WalkDir(lancememwal.FS, "db/items.lance", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(lancememwal.FS, name)
+		if err == nil {
+			_, err = client.Put(s.t.Context(), "lake", name, bytes.NewReader(data), int64(len(data)), nil)
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // get fetches a path of a listener without keeping the connection.

@@ -3,36 +3,17 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/hearthcache/hearth/internal/engine"
-	lancememwal "github.com/hearthcache/hearth/testdata/lance-memwal"
 )
 
 func TestLSMCommandsAskARunningHearth(t *testing.T) {
 	table := fixturePath(t, "items.lance") // before the embedded store changes the working directory
 	s := serve(t, t.TempDir(), nil)
-	client := s.client()
-	if err := client.CreateBucket(t.Context(), "lake"); err != nil {
-		t.Fatal(err)
-	}
-	err := fs.WalkDir(lancememwal.FS, "db/items.lance", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(lancememwal.FS, name)
-		if err == nil {
-			_, err = client.Put(t.Context(), "lake", name, bytes.NewReader(data), int64(len(data)), nil)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.putFixture()
 	environ := []string{
 		"AWS_ACCESS_KEY_ID=" + s.printed("AWS_ACCESS_KEY_ID="), "AWS_SECRET_ACCESS_KEY=" + s.printed("AWS_SECRET_ACCESS_KEY="),
 	}
