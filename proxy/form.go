@@ -2,8 +2,8 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +22,9 @@ import (
 // it is streamed, and broken off before its last byte if that was wrong.
 const maxSpool = 256 << 10
 
+// maxSpools bounds how many are held at once; further forms wait.
+const maxSpools = 64
+
 // isForm recognises what a browser sends to upload a file: a POST to the bucket that says
 // in its body who signed it.
 func isForm(r *http.Request, q *call) bool {
@@ -35,6 +38,7 @@ type upload struct {
 	key     string
 	request *origin.Request
 	effect  object.Effect
+	release func() // gives the memory of the file back
 }
 
 // form answers an upload by a browser form: its file goes to the origin as a PUT.
@@ -44,6 +48,7 @@ func (h *Handler) form(w http.ResponseWriter, r *http.Request, q *call) {
 		h.failWith(w, r, err)
 		return
 	}
+	defer u.release()
 	response, err := h.send(r.Context(), u.request, u.effect)
 	if err != nil {
 		h.failWith(w, r, err)
@@ -101,7 +106,8 @@ func (h *Handler) readForm(r *http.Request, q *call) (*upload, error) {
 	}
 	header["User-Agent"] = []string{r.Header.Get("User-Agent")}
 	u.request = &origin.Request{Method: http.MethodPut, Bucket: q.Bucket, Key: u.key, Header: header}
-	return u, fileBody(u.request, file, policy)
+	u.release, err = h.fileBody(r.Context(), u.request, file, policy)
+	return u, err
 }
 
 // formPolicy finds out who signed a form and what it may contain; the policy is nil if
@@ -129,28 +135,32 @@ func (h *Handler) formPolicy(q *call, form *postform.Form) (*postform.Policy, er
 }
 
 // fileBody makes the file the body of a request, if its size is allowed. policy may be nil.
-func fileBody(request *origin.Request, file *postform.File, policy *postform.Policy) error {
-	length := file.Expected()
-	var contents []byte
-	if length <= maxSpool {
-		var err error
-		if contents, err = io.ReadAll(file); err != nil {
-			return err
+// The caller calls release when the request is over.
+func (h *Handler) fileBody(ctx context.Context, request *origin.Request, file *postform.File, policy *postform.Policy) (release func(), err error) {
+	release = func() {}
+	request.ContentLength = file.Expected()
+	if request.ContentLength <= maxSpool {
+		select {
+		case h.spools <- struct{}{}:
+			release = func() { <-h.spools }
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-		length = int64(len(contents))
-	}
-	if policy != nil {
-		if err := policy.CheckSize(length); err != nil {
-			return err
+		contents := bytes.NewBuffer(make([]byte, 0, max(request.ContentLength, 0)+bytes.MinRead))
+		if _, err = contents.ReadFrom(file); err == nil {
+			request.ContentLength, request.Body = int64(contents.Len()), contents
 		}
-	}
-	request.ContentLength = length
-	if contents != nil {
-		request.Body = bytes.NewReader(contents)
 	} else {
-		request.Body = file.Exactly(length)
+		request.Body = file.Exactly(request.ContentLength)
 	}
-	return nil
+	if err == nil && policy != nil {
+		err = policy.CheckSize(request.ContentLength)
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 // canonical returns a header with its names in canonical form.

@@ -65,6 +65,7 @@ type Handler struct {
 	domains  []string
 	allowed  func(string) bool
 	patience time.Duration
+	spools   chan struct{} // files of forms that are held in memory
 	log      *slog.Logger
 	metrics  *metrics
 	router   chi.Router
@@ -77,7 +78,7 @@ type Handler struct {
 func New(objects *object.Service, o Options) *Handler {
 	h := &Handler{
 		objects: objects, verifier: o.Verifier, scopes: o.Scopes, domains: o.Domains, allowed: o.Allowed,
-		patience: o.BodyPatience, log: o.Logger, metrics: newMetrics(o.Registerer),
+		patience: o.BodyPatience, spools: make(chan struct{}, maxSpools), log: o.Logger, metrics: newMetrics(o.Registerer),
 		idPrefix: strconv.FormatInt(time.Now().UnixNano(), 36),
 	}
 	if h.patience <= 0 {
