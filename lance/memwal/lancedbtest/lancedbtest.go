@@ -19,19 +19,32 @@ import (
 // ModulesEnv is the environment variable that names the node_modules directory.
 const ModulesEnv = "HEARTH_LANCEDB_NODE_MODULES"
 
-// Node runs an ES module with arguments in an empty directory and returns what it
-// prints. It skips the test when there is no client, and fails it when the program
-// exits with an error.
-func Node(t testing.TB, script string, args ...string) []byte {
+// Need skips the test when there is no client. Tests that have much to prepare before
+// they call Node begin with it.
+func Need(t testing.TB) {
 	t.Helper()
-	modules := os.Getenv(ModulesEnv)
-	if modules == "" {
+	_, _ = client(t)
+}
+
+// client returns the node_modules directory and the path of node, or skips the test.
+func client(t testing.TB) (modules, node string) {
+	t.Helper()
+	if modules = os.Getenv(ModulesEnv); modules == "" {
 		t.Skipf("skipped: %s is not set, so there is no LanceDB to compare with", ModulesEnv)
 	}
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skipf("skipped: %v", err)
 	}
+	return modules, node
+}
+
+// Node runs an ES module with arguments in an empty directory and returns what it
+// prints. It skips the test when there is no client, and fails it when the program
+// exits with an error.
+func Node(t testing.TB, script string, args ...string) []byte {
+	t.Helper()
+	modules, node := client(t)
 	dir := t.TempDir()
 	// ES modules are found next to the program's real path, never through NODE_PATH.
 	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
