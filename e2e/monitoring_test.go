@@ -88,7 +88,9 @@ func figures(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	var rules struct {
-		Groups []struct{ Rules []struct{ Alert, Expr string } }
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
 	}
 	text, err := os.ReadFile(filepath.Join(here, chartFiles, "alerts.yaml"))
 	if err == nil {
