@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
@@ -61,10 +62,11 @@ type use struct {
 	Name  string `json:"name"`
 	Dir   string `json:"dir"`
 	Steps []step `json:"steps"`
+	Stale bool   `json:"stale"`
 }
 
-// useTables has LanceDB use tables and returns the results by table.
-func useTables(t *testing.T, dir string, uses []use) map[string][]result {
+// useTables has LanceDB use tables and returns the results by table. Where a step pauses, the next of during is called.
+func useTables(t *testing.T, dir string, uses []use, during ...func()) map[string][]result {
 	t.Helper()
 	list, err := json.Marshal(uses)
 	if err != nil {
@@ -76,8 +78,12 @@ func useTables(t *testing.T, dir string, uses []use) map[string][]result {
 	}
 	cmd := exec.CommandContext(t.Context(), "node", "../testdata/gen/use.mjs", path)
 	cmd.Env = append(os.Environ(), "HEARTH_LANCEDB_NODE_MODULES="+nodeModules(t))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if len(during) == 0 {
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	} else {
+		runPaused(t, cmd, during)
 	}
 	out := map[string][]result{}
 	for _, u := range uses {
@@ -92,6 +98,41 @@ func useTables(t *testing.T, dir string, uses []use) map[string][]result {
 		out[u.Name] = rs
 	}
 	return out
+}
+
+// runPaused runs a command, calls the next of during whenever it says that it paused, and has it go on.
+func runPaused(t *testing.T, cmd *exec.Cmd, during []func()) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if lines.Text() != "paused" || len(during) == 0 {
+			continue
+		}
+		during[0]()
+		during = during[1:]
+		if _, err := in.Write([]byte("go on\n")); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	if len(during) > 0 {
+		t.Fatalf("%d pauses did not come\n%s", len(during), errs.String())
+	}
 }
 
 // readBatches reads what a step wrote.

@@ -387,3 +387,86 @@ func TestLanceDBWritesAheadIntoTablesThatWeWrote(t *testing.T) {
 		})
 	}
 }
+
+func TestLanceDBCommitsOnTopOfOurCommits(t *testing.T) {
+	nodeModules(t)
+	dir := t.TempDir()
+	add := filepath.Join(dir, "add.arrow")
+	writeFileIPC(t, add, items("theirs", ids(5000, 5010)...))
+	del := func(rows ...uint32) dataset.Changes {
+		return dataset.Changes{Delete: map[uint64]*roaring.Bitmap{0: roaring.BitmapOf(rows...)}}
+	}
+	tests := []struct {
+		name   string
+		theirs step
+		mine   func(w storage.Writer, m *dataset.Manifest) dataset.Changes
+		effect func(m rows)
+	}{
+		{"appends to an append", step{Op: "add", In: add}, func(w storage.Writer, m *dataset.Manifest) dataset.Changes {
+			return dataset.Changes{Append: []pb.DataFragment{fragment(t, w, m, items("mine", 6000, 6001))}}
+		}, func(m rows) { m.put("theirs", ids(5000, 5010)...); m.put("mine", 6000, 6001) }},
+		{"deletes beside an append", step{Op: "delete", Where: "id < 10"}, func(w storage.Writer, m *dataset.Manifest) dataset.Changes {
+			return dataset.Changes{Append: []pb.DataFragment{fragment(t, w, m, items("mine", 6000, 6001))}}
+		}, func(m rows) { m.put("mine", 6000, 6001); m.drop(ids(0, 10)...) }},
+		{
+			"appends beside a deletion",
+			step{Op: "add", In: add},
+			func(storage.Writer, *dataset.Manifest) dataset.Changes { return del(1, 2) },
+			func(m rows) { m.put("theirs", ids(5000, 5010)...); m.drop(1, 2) },
+		},
+		{
+			"deletes beside a deletion",
+			step{Op: "delete", Where: "id >= 3 AND id < 10"},
+			func(storage.Writer, *dataset.Manifest) dataset.Changes { return del(1, 2) },
+			func(m rows) { m.drop(ids(1, 10)...) },
+		},
+		{"deletes beside an update", step{Op: "delete", Where: "id >= 3 AND id < 10"}, func(w storage.Writer, m *dataset.Manifest) dataset.Changes {
+			c := del(1, 2)
+			c.Append = []pb.DataFragment{fragment(t, w, m, items("mine", 1, 2))}
+			return c
+		}, func(m rows) { m.put("mine", 1, 2); m.drop(ids(3, 10)...) }},
+		{
+			"indexes beside a deletion",
+			step{Op: "index", Column: "id", Type: "btree"},
+			func(storage.Writer, *dataset.Manifest) dataset.Changes { return del(1, 2) },
+			func(m rows) { m.drop(1, 2) },
+		},
+	}
+	var uses []use
+	var during []func()
+	models := map[string]rows{}
+	for i, tt := range tests {
+		name := fmt.Sprintf("t%d", i)
+		w := openDir(t, filepath.Join(dir, name+".lance"))
+		m, err := createTable(t, w, file.WriterOptions{}, items("base", ids(0, 100)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		models[name] = rows{}
+		models[name].put("base", ids(0, 100)...)
+		tt.effect(models[name])
+		uses = append(uses, use{Name: name, Dir: dir, Stale: true, Steps: []step{{Op: "pause"}, tt.theirs}})
+		during = append(during, func() {
+			if _, err := dataset.Commit(t.Context(), w, m, tt.mine(w, m), dataset.CommitOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	results := useTables(t, dir, uses, during...)
+	for i, tt := range tests {
+		t.Run("LanceDB "+tt.name, func(t *testing.T) {
+			name := fmt.Sprintf("t%d", i)
+			for i, r := range results[name] {
+				if r.Error != "" {
+					t.Fatalf("step %d: %s", i, r.Error)
+				}
+			}
+			w := openDir(t, filepath.Join(dir, name+".lance"))
+			models[name].check(t, "scan", scanColumns(t, w))
+			m, err := dataset.LoadLatest(t.Context(), w)
+			if err != nil || m.Version != 3 {
+				t.Errorf("version %d, %v", m.Version, err)
+			}
+		})
+	}
+}

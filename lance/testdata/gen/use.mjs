@@ -2,8 +2,8 @@
 //
 //   HEARTH_LANCEDB_NODE_MODULES=.../node_modules node use.mjs SPEC.json
 //
-// SPEC is a list of {name, dir, steps}. A step is {op, ...}: scan, filter, take, add, update, delete, merge, optimize, index, fts,
-// vector. Steps with `out` write LanceDB's batches without apache-arrow between, which does not know all types: each is a file of the
+// SPEC is a list of {name, dir, steps, stale}. With `stale` the table stays at the version that it was opened at. A step is {op, ...}: scan, filter, take, add, update, delete, merge, optimize, index, fts,
+// vector, lsm, close, pause. Steps with `out` write LanceDB's batches without apache-arrow between, which does not know all types: each is a file of the
 // Arrow IPC file format with its length as 8 bytes in front; `in` is such a file without the length. Results go to
 // `${dir}/${name}.json`, one for each step, {error} for one that failed.
 import { createRequire } from "node:module";
@@ -52,11 +52,20 @@ const ops = {
   indices: async (t) => ({ indexes: (await t.listIndices()).map((i) => i.name) }),
   lsm: async (t) => ({ spec: await t.getLsmWriteSpec() }),
   close: async (t) => t.closeLsmWriters(),
+  // Says that it is here and waits for a line.
+  pause: async (t) => {
+    await t.countRows();
+    process.stdout.write("paused\n");
+    const line = new Promise((go) => process.stdin.once("data", go));
+    process.stdin.resume();
+    await line;
+    process.stdin.pause();
+  },
 };
 
 for (const spec of JSON.parse(fs.readFileSync(process.argv[2], "utf8"))) {
   const results = [];
-  const db = await lancedb.connect(spec.dir, { readConsistencyInterval: 0 });
+  const db = await lancedb.connect(spec.dir, spec.stale ? {} : { readConsistencyInterval: 0 });
   let t;
   for (const step of spec.steps) {
     try {
