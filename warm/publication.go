@@ -64,7 +64,7 @@ func (w *Warmer) registered(g generation) *publication.Generation {
 //	shard seen before     next manifest -> LIST -> loads
 //	known to be published LIST -> loads
 func (w *Warmer) listGeneration(j *job, g generation) (entries []publication.Entry, more bool, err error) {
-	defer w.touch(j.ctx, g.shard)()
+	defer w.touch(j.ctx, Path{g.shard.Bucket, g.shard.Table})()
 	if w.registered(g) == nil {
 		newest, seen := w.objects.Generations().Newest(g.shard)
 		if !seen {
@@ -165,11 +165,11 @@ func narrow(entries []publication.Entry, path Path) []publication.Entry {
 	return below
 }
 
-// touch has the first query on a shard's table find its mutable state in a snapshot too,
-// where the table's settings allow one. What it returns waits for that.
-func (w *Warmer) touch(ctx context.Context, shard publication.Shard) (wait func()) {
+// touch has the first query on the table at a path find its mutable state in a snapshot
+// too, where the table's settings allow one. What it returns waits for that.
+func (w *Warmer) touch(ctx context.Context, table Path) (wait func()) {
 	var touching sync.WaitGroup
-	touching.Go(func() { _ = w.survive(func() { w.objects.Touch(ctx, shard.Bucket, shard.Table) }) })
+	touching.Go(func() { _ = w.survive(func() { w.objects.Touch(ctx, table.Bucket, table.Key) }) })
 	return touching.Wait
 }
 
@@ -212,6 +212,7 @@ func families(bucket string, entries []publication.Entry) map[publication.Shard]
 // generations that are none any more: those that the newest manifest does not name
 // although it is past their number. Those that may still be published are returned too.
 func (w *Warmer) learnBelow(j *job, entries []publication.Entry) (kept []publication.Entry, dead int, unpublished []generation) {
+	defer w.touch(j.ctx, j.path)()
 	found := families(j.path.Bucket, entries)
 	if len(found) == 0 {
 		return entries, 0, nil
@@ -221,7 +222,7 @@ func (w *Warmer) learnBelow(j *job, entries []publication.Entry) (kept []publica
 	group.SetLimit(maxParallelShards)
 	asked := false
 	for _, f := range found {
-		defer w.touch(j.ctx, f.shard)()
+		defer w.touch(j.ctx, Path{f.shard.Bucket, f.shard.Table})()
 		newest, _ := registry.Newest(f.shard)
 		if len(f.members) == 0 || f.manifest <= newest.Version {
 			continue

@@ -142,12 +142,13 @@ type Config struct {
 	// versions there are) may be served a little out of date, so that the first
 	// query of a client does not wait for the origin. The first entry that matches
 	// a table counts; a table that none matches is always current. While a table
-	// is in use, its state is asked for in the background, twice within the time
-	// given, which takes some four requests for each shard and three for the base;
-	// snapshots of all tables together take at most 16 MiB. A table that is written
-	// through this process is current for its readers: nothing is served out of
-	// date until ten minutes after the last write. Only what is written elsewhere
-	// is seen late. Read again on SIGHUP.
+	// is in use (asked about, warmed or looked at by watch within the last minute),
+	// its state is asked for in the background, twice within the time given, which
+	// takes some four requests for each shard and three for the base; snapshots of
+	// all tables together take at most 16 MiB. A table that is written through this
+	// process is current for its readers: nothing is served out of date until ten
+	// minutes after the last write. Only what is written elsewhere is seen late.
+	// Read again on SIGHUP.
 	Tables []Table `name:"tables" yaml:"only" group:"Cache" help:"tables whose mutable state may be served out of date"`
 
 	// WarmOnOpen warms a generation in the background when a client begins to read

@@ -73,7 +73,7 @@ func (s *Service) Touch(ctx context.Context, bucket, path string) {
 // a snapshot. It is for clients that said they can live with it; what Hearth decides upon
 // comes from Get.
 func (s *Service) Remembered(ctx context.Context, q Request) *Remembered {
-	if !s.snapshots.Active() || s.bypass.Load() {
+	if !s.snapshots.MayHold(q.Key) || s.bypass.Load() {
 		return nil
 	}
 	v := s.rules.Load().Classify(q.Bucket, q.Key)

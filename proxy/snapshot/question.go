@@ -184,5 +184,5 @@ func placeOfListing(below, delimiter string) place {
 // mutable reports, quickly, whether a key can be one that a snapshot holds. It is asked
 // for each request, most of which are for immutable bytes.
 func mutable(key string) bool {
-	return strings.Contains(key, "/_versions/") || strings.Contains(key, "/_mem_wal/") || strings.Contains(key, "/_refs/")
+	return strings.Contains(key, "/"+versionsDir) || strings.Contains(key, "/"+manifestDir) || strings.Contains(key, "/"+refsDir)
 }

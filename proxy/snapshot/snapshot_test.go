@@ -196,6 +196,13 @@ func TestWritersHereAreNeverOutOfDate(t *testing.T) {
 		}
 		s.WroteBucket(bucket)
 		passes(t, s, shardsQ)
+		if err := s.SetTables([]Table{{"s3://lake/**", time.Second}}); err != nil {
+			t.Fatal(err)
+		}
+		s.SetPaused(true)
+		passes(t, s, shardsQ)
+		s.SetPaused(false)
+		passes(t, s, shardsQ)
 		other := listing(bucket, "db/other.lance/_mem_wal/", "/")
 		served(t, s, other) // a table that nobody had asked about
 	})

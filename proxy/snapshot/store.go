@@ -144,17 +144,34 @@ func (s *Store) Close() {
 	s.begin.Unlock()
 	s.cancel()
 	s.wg.Wait()
-	s.forget(dropBypass)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.states {
+		t.die(dropIdle)
+	}
+	clear(s.states)
 }
 
-// SetTables replaces the configured tables and drops all snapshots.
+// SetTables replaces the configured tables and drops all snapshots. Tables with a writer
+// stay without.
 func (s *Store) SetTables(list []Table) error {
 	compiled, err := compile(list)
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.tables.Store(&compiled)
-	s.forget(dropConfigured)
+	old := s.states
+	s.states = make(map[tableID]*table)
+	for key, t := range old {
+		quiet := t.die(dropConfigured)
+		if root, bound, ok := compiled.find(key.bucket, key.root+"/"); ok && root == key.root && time.Now().Before(quiet) {
+			next := newTable(s, key.bucket, key.root, bound)
+			next.quiet = quiet
+			s.states[key] = next
+		}
+	}
 	return nil
 }
 
@@ -162,22 +179,16 @@ func (s *Store) SetTables(list []Table) error {
 func (s *Store) SetPaused(on bool) {
 	s.paused.Store(on)
 	if on {
-		s.forget(dropBypass)
+		s.each(func(*table) bool { return true }, dropBypass, 0)
 	}
-}
-
-// forget drops everything.
-func (s *Store) forget(why reason) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, t := range s.states {
-		t.die(why)
-	}
-	clear(s.states)
 }
 
 // Active reports whether any table is configured: if not, nothing here costs anything.
 func (s *Store) Active() bool { return len(*s.tables.Load()) > 0 }
+
+// MayHold reports, without much thought, whether an object of that name can be in a
+// snapshot.
+func (s *Store) MayHold(key string) bool { return s.Active() && !s.paused.Load() && mutable(key) }
 
 // spawn runs f until Close.
 func (s *Store) spawn(f func()) bool {
@@ -221,12 +232,12 @@ func (s *Store) panicked(p any) error {
 // table returns the state of the configured table that a path lies below, or nil. If
 // there is none yet, it is made if make says so.
 func (s *Store) table(bucket, path string, make bool) *table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	root, bound, ok := s.tables.Load().find(bucket, path)
 	if !ok {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	key := tableID{bucket, root}
 	t := s.states[key]
 	if t == nil && make {
@@ -239,13 +250,17 @@ func (s *Store) table(bucket, path string, make bool) *table {
 	return t
 }
 
-// evictLocked makes room for a table.
+// evictLocked makes room for a table: of the one used longest ago, or, if all have a
+// writer, of the one that was written longest ago.
 func (s *Store) evictLocked() {
 	var oldest *table
 	var at time.Time
 	for _, t := range s.states {
 		t.mu.Lock()
 		used := t.used
+		if t.quiet.After(used) {
+			used = t.quiet
+		}
 		t.mu.Unlock()
 		if oldest == nil || used.Before(at) {
 			oldest, at = t, used
@@ -264,7 +279,7 @@ func (s *Store) evictLocked() {
 // A question about shards that the snapshot does not hold waits for the next one, for two
 // bounds at most. ctx ends the wait.
 func (s *Store) Ask(ctx context.Context, q Question) (a *Answer, age time.Duration, ok bool) {
-	if !s.Active() || s.paused.Load() || q.key != "" && !mutable(q.key) {
+	if !s.Active() || s.paused.Load() {
 		return nil, 0, false
 	}
 	for {

@@ -249,19 +249,17 @@ func (t *table) passed(q Question, status int) {
 }
 
 // die makes the table useless: its goroutine ends, and who still has it is told to ask
-// another.
-func (t *table) die(reason reason) {
+// another. It returns until when the table has a writer.
+func (t *table) die(reason reason) (quiet time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.dead {
-		return
-	}
 	t.dropLocked(reason)
 	t.dead = true
 	if !t.running {
 		t.endLocked()
 	}
 	t.wakeLocked()
+	return t.quiet
 }
 
 // startLocked wakes the goroutine, or begins it.
@@ -313,7 +311,7 @@ func (t *table) next() (pause time.Duration, over bool) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	idle := now.Sub(t.used) > t.store.idle(t.bound)
-	if t.dead || t.store.ctx.Err() != nil || now.Before(t.quiet) || idle && !t.wanted {
+	if t.dead || t.store.ctx.Err() != nil || t.store.paused.Load() || now.Before(t.quiet) || idle && !t.wanted {
 		if idle {
 			t.dropLocked(dropIdle)
 		}
