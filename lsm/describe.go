@@ -156,27 +156,11 @@ func (q *query) describe(ctx context.Context) (*Description, error) {
 func (q *query) count(ctx context.Context) (int64, error) {
 	counts := make([]int64, len(q.snap.sources))
 	err := q.eachParallel(ctx, func(ctx context.Context, i int) error {
-		_, o, err := q.open(ctx, i)
+		v, err := q.snap.visibleRows(ctx, i)
 		if err != nil {
 			return err
 		}
-		m, err := q.snap.mask(ctx, i)
-		if err != nil {
-			return err
-		}
-		live, err := o.liveRows(ctx)
-		if err != nil {
-			return err
-		}
-		if counts[i], err = o.ds.CountRows(ctx); err != nil {
-			return err
-		}
-		it := m.hidden.Iterator()
-		for it.HasNext() {
-			if live(it.Next()) {
-				counts[i]--
-			}
-		}
+		counts[i] = v.count()
 		return nil
 	})
 	total := int64(0)

@@ -16,13 +16,17 @@ import (
 )
 
 func eachFixture(t *testing.T, run func(t *testing.T, s *lsm.Snapshot, want answers)) {
+	eachFixtureWith(t, lsm.Options{}, run)
+}
+
+func eachFixtureWith(t *testing.T, o lsm.Options, run func(t *testing.T, s *lsm.Snapshot, want answers)) {
 	for _, table := range []string{"items", "sharded"} {
 		t.Run(table, func(t *testing.T) {
-			_, s := openTable(t, fixture+"/db", table+".lance", lsm.Options{})
+			_, s := openTable(t, fixture+"/db", table+".lance", o)
 			run(t, s, readAnswers(t, table))
 		})
 		t.Run(table+" with generations of our making", func(t *testing.T) {
-			_, s := openIn(t, rewritten(t, table+".lance"), table+".lance", lsm.Options{})
+			_, s := openIn(t, rewritten(t, table+".lance"), table+".lance", o)
 			run(t, s, readAnswers(t, table))
 		})
 	}
@@ -161,7 +165,12 @@ func TestTextSearchesOfTheFixtureGiveTheHitsAndScoresOfLanceDB(t *testing.T) {
 // compared in three ways: every row that it found has the distance that its vector really has; what is found here are
 // the true nearest of all visible rows; and no hit of LanceDB is nearer than the one found here in its place.
 func TestVectorSearchesOfTheFixtureAreAsGoodAsLanceDBs(t *testing.T) {
-	eachFixture(t, func(t *testing.T, s *lsm.Snapshot, want answers) {
+	t.Run("by indexes", func(t *testing.T) { vectorSearches(t, -1) })
+	t.Run("one by one", func(t *testing.T) { vectorSearches(t, 0) })
+}
+
+func vectorSearches(t *testing.T, scanBelow int64) {
+	eachFixtureWith(t, lsm.Options{ScanBelow: scanBelow}, func(t *testing.T, s *lsm.Snapshot, want answers) {
 		queries := map[int][]float32{}
 		const coded = 0.005 // of the distance: LanceDB has it from codes of one byte for each dimension
 		found, total := 0, 0
@@ -209,7 +218,11 @@ func TestVectorSearchesOfTheFixtureAreAsGoodAsLanceDBs(t *testing.T) {
 					found++
 				}
 			}
-			if len(plan.Sources[len(plan.Sources)-1].Notes) == 0 {
+			newest, base := plan.Sources[0], plan.Sources[len(plan.Sources)-1]
+			if where == "" && strings.HasPrefix(newest.Access, "vector index") != (scanBelow < 0) {
+				t.Errorf("the newest generation was read by %s", newest.Access)
+			}
+			if scanBelow < 0 && len(base.Notes) == 0 {
 				t.Errorf("the plan does not say that the base's index is not read:\n%v", &plan)
 			}
 		}

@@ -312,7 +312,7 @@ func TestRandomTablesOfLanceDBAnswerAlike(t *testing.T) {
 	dir, answers := buildTables(t, tables)
 	for _, tbl := range tables {
 		t.Run(tbl.Name, func(t *testing.T) {
-			_, s := openTable(t, dir, tbl.Name+".lance", lsm.Options{})
+			_, s := openTable(t, dir, tbl.Name+".lance", lsm.Options{ScanBelow: -1})
 			if got := len(s.Generations()); got < 4 {
 				t.Fatalf("%d generations", got)
 			}

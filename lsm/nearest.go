@@ -142,12 +142,16 @@ func (q *query) nearestIn(ctx context.Context, i int, field *schema.Field, dim i
 	}
 	at := &q.at[i]
 	at.Access = "exact scan"
+	segments, uncovered := op.find(indexVector, field.ID)
+	if len(segments) > 0 && !o.Exact && src.scansVectors(op, dim) {
+		at.Access = fmt.Sprintf("exact scan: %d vectors are not worth index %s", op.rows, segments[0].name)
+		segments = nil
+	}
 	if see.rows != nil && see.rows.IsEmpty() {
 		at.Access = "none: no row passes the filter"
 		return nil, nil
 	}
 	so := vector.SearchOptions{K: o.K, Keep: see.visible, Ef: o.Ef, Refine: o.Refine}
-	segments, uncovered := op.find(indexVector, field.ID)
 	var hits []hit
 	left := op.fragments
 	if len(segments) > 0 && !o.Exact {
@@ -212,7 +216,9 @@ func (q *query) nearestByIndex(ctx context.Context, i int, src *source, op *open
 				return nil, nil
 			}
 			so := so
-			so.Keep = within(seg.covers, so.Keep)
+			if len(segments) > 1 || !covers(seg, op) {
+				so.Keep = within(seg.covers, so.Keep)
+			}
 			return x.Search(ctx, query, vectors, so)
 		}()
 		if res == nil || err != nil {
@@ -222,6 +228,11 @@ func (q *query) nearestByIndex(ctx context.Context, i int, src *source, op *open
 		hits = appendHits(hits, i, res)
 	}
 	return hits, true, nil
+}
+
+// covers says whether an index covers every fragment of a source.
+func covers(x index, o *opened) bool {
+	return o.fragments.AndCardinality(x.covers) == o.fragments.GetCardinality()
 }
 
 // within restricts rows to some fragments.

@@ -40,6 +40,10 @@ type Options struct {
 	// VectorBytes is the size up to which the vectors of a source are kept decoded in the cache, so that repeated
 	// searches read nothing. Default 64 MiB; negative for never.
 	VectorBytes int64
+	// ScanBelow is the size up to which the vectors of a source are compared one by one although there is an index: so
+	// many take no longer than a search of the graph, which would have to be decoded first. Default 8 MiB, negative for
+	// never. They must fit VectorBytes.
+	ScanBelow int64
 	// Logger hears of what was coped with. Default none.
 	Logger *slog.Logger
 }
@@ -62,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.VectorBytes == 0 {
 		o.VectorBytes = 64 << 20
+	}
+	if o.ScanBelow == 0 {
+		o.ScanBelow = 8 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -97,11 +97,10 @@ func (p *preload) run(ctx context.Context, s storage.Store, folder string) error
 		g.Go(func() error { return held(src.tombstones(ctx, o)) })
 	}
 	for _, x := range o.indexes {
-		g.Go(func() error { return p.index(ctx, src, x) })
+		g.Go(func() error { return p.index(ctx, src, o, x) })
 	}
 	for _, f := range o.ds.Schema().Fields {
-		dim, ok := dimOf(f.Type)
-		if ok && f.Unsupported == nil {
+		if dim, ok := o.dim(f.ID); ok {
 			g.Go(func() error { return held(src.vectorSource(ctx, o, f.Name, dim, nil)) })
 		}
 	}
@@ -122,14 +121,15 @@ func (p *preload) firstRow(ctx context.Context, o *opened) error {
 }
 
 // index decodes an index. One of a kind that is not read is noted.
-func (p *preload) index(ctx context.Context, src *source, x index) (err error) {
+func (p *preload) index(ctx context.Context, src *source, o *opened, x index) (err error) {
 	switch x.kind {
 	case indexBTree:
 		err = held(src.scalar(ctx, x))
 	case indexText:
 		err = held(src.text(ctx, x))
 	case indexVector:
-		if _, _, err = src.metric(ctx, x); err == nil {
+		_, _, err = src.metric(ctx, x)
+		if dim, ok := o.dim(x.field); err == nil && !(ok && src.scansVectors(o, dim)) {
 			err = held(src.vectors(ctx, x))
 		}
 	}

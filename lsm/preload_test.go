@@ -42,7 +42,7 @@ func (r *recorder) Get(ctx context.Context, key lsm.Key, load func(context.Conte
 }
 
 func TestPreloadDecodesExactlyWhatQueriesUse(t *testing.T) {
-	for _, name := range []string{"items", "sharded"} {
+	for name, scanBelow := range map[string]int64{"items": -1, "sharded": 0} {
 		t.Run(name, func(t *testing.T) {
 			mem := checked(t)
 			store, err := storage.NewDir(fixture + "/db")
@@ -53,7 +53,7 @@ func TestPreloadDecodesExactlyWhatQueriesUse(t *testing.T) {
 			cache := &recorder{Cache: lsm.NewCache(256 << 20)}
 			cache.reset()
 			t.Cleanup(func() { _ = cache.Close() })
-			o := lsm.Options{Allocator: mem, Datasets: cache}
+			o := lsm.Options{Allocator: mem, Datasets: cache, ScanBelow: scanBelow}
 			_, s := openIn(t, store, name+".lance", o)
 			for _, g := range s.Generations() {
 				first, err := lsm.Preload(t.Context(), store, g.Path, o)

@@ -29,6 +29,7 @@ type Snapshot struct {
 	schema    *arrow.Schema
 	key       []*schema.Field
 	masks     []*lazy[*mask] // of the sources
+	visible   []*lazy[*visibleRows]
 	dead      *deadText
 	users     int32 // atomic
 }
@@ -75,8 +76,9 @@ func (s *Snapshot) prepare(ctx context.Context, prev *Snapshot) error {
 	s.schema = arrow.NewSchema(fields, &md)
 	s.dead = newDeadText(len(s.sources))
 	s.masks = make([]*lazy[*mask], len(s.sources))
+	s.visible = make([]*lazy[*visibleRows], len(s.sources))
 	for i, x := range s.sources {
-		s.masks[i] = newLazy[*mask]()
+		s.masks[i], s.visible[i] = newLazy[*mask](), newLazy[*visibleRows]()
 		if prev == nil {
 			continue
 		}

@@ -216,20 +216,19 @@ func (q *query) fetchHits(ctx context.Context, hits []hit, fields []*schema.Fiel
 type visibility struct {
 	rows   *roaring64.Bitmap // those that pass a filter; nil without one
 	hidden *roaring64.Bitmap
-	live   func(addr uint64) bool // what the source has, and has not deleted
+	all    *visibleRows
 }
 
 func (v *visibility) visible(addr uint64) bool {
 	if v.rows != nil {
 		return v.rows.Contains(addr)
 	}
-	return !v.hidden.Contains(addr) && v.live(addr)
+	return v.all.contains(addr)
 }
 
 // visibility applies the mask and the filter of a query to a source.
 func (q *query) visibility(ctx context.Context, i int, pred *filter.Predicate) (*visibility, error) {
-	src, o, err := q.open(ctx, i)
-	if err != nil {
+	if _, _, err := q.open(ctx, i); err != nil {
 		return nil, err
 	}
 	m, err := q.snap.mask(ctx, i)
@@ -238,8 +237,8 @@ func (q *query) visibility(ctx context.Context, i int, pred *filter.Predicate) (
 	}
 	q.at[i].Hidden = int64(m.hidden.GetCardinality())
 	v := &visibility{hidden: m.hidden}
-	if v.live, err = o.liveRows(ctx); err != nil {
-		return nil, src.wrap(err)
+	if v.all, err = q.snap.visibleRows(ctx, i); err != nil {
+		return nil, err
 	}
 	if pred != nil {
 		if v.rows, err = q.selectRows(ctx, i, pred); err != nil {
@@ -354,10 +353,11 @@ func (t *textSearch) search(ctx context.Context, i int, global *fts.Stats, pred 
 	x := &t.sources[i]
 	var hits []hit
 	for n, index := range x.indexes {
-		covers := x.covers[n].covers
-		found, err := index.Search(ctx, o.Query, fts.SearchOptions{Limit: o.K, Stats: global, Filter: func(addr uint64) bool {
-			return covers.Contains(uint32(addr>>32)) && x.see.visible(addr)
-		}})
+		see := x.see.visible
+		if len(x.indexes) > 1 || x.flat != nil {
+			see = within(x.covers[n].covers, see)
+		}
+		found, err := index.Search(ctx, o.Query, fts.SearchOptions{Limit: o.K, Stats: global, Filter: see})
 		if err != nil {
 			return nil, err
 		}

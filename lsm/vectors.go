@@ -35,6 +35,15 @@ func dimOf(t arrow.DataType) (int, bool) {
 	}
 }
 
+// dim is the number of dimensions of a field of the source; ok is false when it holds no vectors.
+func (o *opened) dim(field int32) (dim int, ok bool) {
+	f := o.ds.Schema().ByID(field)
+	if f == nil || f.Unsupported != nil {
+		return 0, false
+	}
+	return dimOf(f.Type)
+}
+
 // Dim implements vector.Source.
 func (c *vectorColumn) Dim() int { return c.dim }
 
@@ -100,10 +109,20 @@ func valid(arr arrow.Array, addrs, rows []uint64, vectors []float32, dim int) ([
 	return rows, vectors[:at]
 }
 
+// keepsVectors says whether the vectors of a source stay decoded.
+func (s *source) keepsVectors(o *opened, dim int) bool {
+	return o.rows*int64(dim)*4 <= s.table.opts.VectorBytes
+}
+
+// scansVectors says whether they are so few that an index is not worth its while.
+func (s *source) scansVectors(o *opened, dim int) bool {
+	return o.rows*int64(dim)*4 <= s.table.opts.ScanBelow && s.keepsVectors(o, dim)
+}
+
 // vectorSource is the source of a column's vectors: kept in the cache if they are not too many, else read when needed.
 func (s *source) vectorSource(ctx context.Context, o *opened, name string, dim int, only func(uint32) bool) (vector.Source, func(), error) {
 	c := &vectorColumn{o: o, name: name, dim: dim, only: only}
-	if only != nil || o.rows*int64(dim)*4 > s.table.opts.VectorBytes {
+	if only != nil || !s.keepsVectors(o, dim) {
 		return c, func() {}, nil
 	}
 	d, release, err := get(ctx, s.table.cache, Key{s.path, "vectors:" + name}, func(ctx context.Context) (*sized[*vector.Memory], error) {
