@@ -104,7 +104,14 @@ type engineStage struct {
 	origin  *meter.Meter
 	hearth  *hearthProcess
 	queries map[string][]engineQuery
+	centers [][]float32 // that vectors lie around
 }
+
+// The vectors lie around some centers, as those of texts about some subjects do.
+const (
+	centers = 100
+	spread  = 0.4
+)
 
 // engineQuery is one query, for every subject.
 type engineQuery struct {
@@ -157,6 +164,7 @@ func engineBench(ctx context.Context, o engineOptions, stdout, stderr io.Writer)
 	}
 	defer func() { err = errors.Join(err, s.origin.Close()) }()
 
+	s.place()
 	fmt.Fprintf(stderr, "making a table of %d rows and %d generations of %d\n", o.base, o.generations, o.rows)
 	keys, err := s.build(ctx)
 	if err != nil {
@@ -207,14 +215,43 @@ func engineBench(ctx context.Context, o engineOptions, stdout, stderr io.Writer)
 
 // build makes the table and returns how many keys it has.
 func (s *engineStage) build(ctx context.Context) (int, error) {
-	spec, err := json.Marshal(map[string]any{
+	spec, err := s.file("spec.json", map[string]any{
 		"base": s.o.base, "generations": s.o.generations, "rows": s.o.rows, "dim": s.o.dim, "seed": s.o.seed,
+		"centers": s.centers, "spread": spread,
 	})
 	if err != nil {
 		return 0, err
 	}
 	var built struct{ Keys int }
-	return built.Keys, s.lancedb(ctx, &built, "build", engineURI, storageJSON(s.store.Endpoint), string(spec))
+	err = s.lancedb(ctx, &built, "build", engineURI, storageJSON(s.store.Endpoint), spec)
+	return built.Keys, err
+}
+
+// file writes a value for the script to read.
+func (s *engineStage) file(name string, v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	name = filepath.Join(s.scratch, name)
+	return name, os.WriteFile(name, b, 0o600)
+}
+
+// place draws the centers.
+func (s *engineStage) place() {
+	random := rand.New(rand.NewPCG(s.o.seed, 3))
+	for range centers {
+		s.centers = append(s.centers, around(random, make([]float32, s.o.dim), 1))
+	}
+}
+
+// around draws a vector near another one.
+func around(random *rand.Rand, center []float32, spread float32) []float32 {
+	v := make([]float32, len(center))
+	for i, c := range center {
+		v[i] = c + (random.Float32()+random.Float32()+random.Float32()-1.5)*spread
+	}
+	return v
 }
 
 // lancedb runs the script and reads what it prints.
@@ -253,10 +290,7 @@ func (s *engineStage) draw(keys int) {
 	}
 	for range s.o.queries {
 		id := random.IntN(keys * 10 / 9)
-		vector := make([]float32, s.o.dim)
-		for i := range vector {
-			vector[i] = random.Float32()*2 - 1
-		}
+		vector := around(random, s.centers[random.IntN(len(s.centers))], spread)
 		for _, q := range []engineQuery{
 			{Kind: kindLookup, ID: fmt.Sprintf("id-%08d", id)},
 			{Kind: kindText, Match: word() + " " + word()},

@@ -25,6 +25,8 @@ type engineMeasured struct {
 	Fresh []time.Duration `json:"fresh_ns"`
 	// Repeated are later ones.
 	Repeated []time.Duration `json:"repeated_ns"`
+	// CPU is the processor time of a repeated query in the process that answers, on average.
+	CPU time.Duration `json:"cpu_ns"`
 	// Requests is how many requests a repeated query made at the origin, on average.
 	Requests float64 `json:"origin_requests"`
 	// Recall is the share of the true neighbours that were found.
@@ -68,12 +70,13 @@ func (s *engineStage) measure(ctx context.Context, x engineSubject, kind string,
 	// The first few are asked twice: at first they warm the subject up.
 	warming := min(warmups, len(queries))
 	before := s.origin.Count("")
-	answers, err := x.repeated(ctx, slices.Concat(queries[:warming], queries))
+	answers, cpu, err := x.repeated(ctx, warming, slices.Concat(queries[:warming], queries))
 	if err != nil {
 		return nil, err
 	}
 	m.Requests = float64(s.origin.Count("")-before) / float64(len(answers))
 	m.found = answers[warming:]
+	m.CPU = cpu / time.Duration(len(m.found))
 	for _, a := range m.found {
 		m.Repeated = append(m.Repeated, a.elapsed)
 	}
@@ -125,7 +128,7 @@ func (r *engineResult) write(w io.Writer) error {
 	for _, latency := range latencies {
 		fmt.Fprintf(w, "\n%v added to each request at the origin\n\n", latency)
 		t := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight|tabwriter.Debug)
-		fmt.Fprintln(t, " query\t subject\t first, p50 ms\t repeated, p50 ms\t p99 ms\t origin requests\t recall\t first and repeated, against\t")
+		fmt.Fprintln(t, " query\t subject\t first, p50 ms\t repeated, p50 ms\t p99 ms\t CPU ms\t origin requests\t recall\t first, repeated, CPU against\t")
 		for _, m := range r.Measured {
 			if m.Latency != latency {
 				continue
@@ -135,11 +138,11 @@ func (r *engineResult) write(w io.Writer) error {
 				recall = fmt.Sprintf("%.3f", m.Recall)
 			}
 			if o := by[key(against[m.Subject], m.Kind, latency)]; o != nil {
-				ratio = fmt.Sprintf("%.1fx %.1fx %s", float64(timeAt(o.Fresh, 0.5))/float64(timeAt(m.Fresh, 0.5)),
-					float64(timeAt(o.Repeated, 0.5))/float64(timeAt(m.Repeated, 0.5)), o.Subject)
+				ratio = fmt.Sprintf("%.1fx %.1fx %.1fx %s", float64(timeAt(o.Fresh, 0.5))/float64(timeAt(m.Fresh, 0.5)),
+					float64(timeAt(o.Repeated, 0.5))/float64(timeAt(m.Repeated, 0.5)), float64(o.CPU)/float64(m.CPU), o.Subject)
 			}
-			fmt.Fprintf(t, " %s\t %s\t %s\t %s\t %s\t %.1f\t %s\t %s\t\n", m.Kind, m.Subject, ms(timeAt(m.Fresh, 0.5)),
-				ms(timeAt(m.Repeated, 0.5)), ms(timeAt(m.Repeated, 0.99)), m.Requests, recall, ratio)
+			fmt.Fprintf(t, " %s\t %s\t %s\t %s\t %s\t %s\t %.1f\t %s\t %s\t\n", m.Kind, m.Subject, ms(timeAt(m.Fresh, 0.5)),
+				ms(timeAt(m.Repeated, 0.5)), ms(timeAt(m.Repeated, 0.99)), ms(m.CPU), m.Requests, recall, ratio)
 		}
 		if err := t.Flush(); err != nil {
 			return err

@@ -31,8 +31,9 @@ import (
 type engineSubject struct {
 	name  string
 	local bool // reads the files of the store, past S3
-	// repeated asks queries one after another, in one process that has been asked before.
-	repeated func(ctx context.Context, queries []engineQuery) ([]engineAnswer, error)
+	// repeated asks queries one after another, in one process. It also says how much processor time that process took,
+	// from the end of the first few on.
+	repeated func(ctx context.Context, warmups int, queries []engineQuery) ([]engineAnswer, time.Duration, error)
 	// fresh asks one query in a new process, or of a new engine, and says how long that took with the opening of the table.
 	fresh func(ctx context.Context, q engineQuery) (time.Duration, error)
 }
@@ -72,39 +73,35 @@ func (s *engineStage) lanceSubject(name string, local bool, uri, endpoint string
 	if endpoint != "" {
 		options = storageJSON(endpoint)
 	}
-	run := func(ctx context.Context, queries []engineQuery) (open time.Duration, answers []engineAnswer, err error) {
-		b, err := json.Marshal(queries)
+	run := func(ctx context.Context, warmups int, queries []engineQuery) (open, cpu time.Duration, answers []engineAnswer, err error) {
+		file, err := s.file("queries.json", map[string]any{"warmups": warmups, "queries": queries})
 		if err != nil {
-			return 0, nil, err
-		}
-		file := filepath.Join(s.scratch, "queries.json")
-		if err := os.WriteFile(file, b, 0o600); err != nil {
-			return 0, nil, err
+			return 0, 0, nil, err
 		}
 		var out struct {
-			Open    float64
-			Answers []struct {
+			Open, CPU float64
+			Answers   []struct {
 				MS   float64
 				Rows int
 				IDs  []string
 			}
 		}
 		if err := s.lancedb(ctx, &out, "run", uri, options, file); err != nil {
-			return 0, nil, err
+			return 0, 0, nil, err
 		}
 		for _, a := range out.Answers {
 			answers = append(answers, engineAnswer{milliseconds(a.MS), a.Rows, a.IDs})
 		}
-		return milliseconds(out.Open), answers, nil
+		return milliseconds(out.Open), milliseconds(out.CPU), answers, nil
 	}
 	return engineSubject{
 		name: name, local: local,
-		repeated: func(ctx context.Context, queries []engineQuery) ([]engineAnswer, error) {
-			_, answers, err := run(ctx, queries)
-			return answers, err
+		repeated: func(ctx context.Context, warmups int, queries []engineQuery) ([]engineAnswer, time.Duration, error) {
+			_, cpu, answers, err := run(ctx, warmups, queries)
+			return answers, cpu, err
 		},
 		fresh: func(ctx context.Context, q engineQuery) (time.Duration, error) {
-			open, answers, err := run(ctx, []engineQuery{q})
+			open, _, answers, err := run(ctx, 0, []engineQuery{q})
 			if err != nil {
 				return 0, err
 			}
@@ -133,37 +130,51 @@ func (q engineQuery) body() (verb string, body map[string]any) {
 
 func (q engineQuery) where() string { return fmt.Sprintf("n >= %d AND n < %d", q.From, q.From+100) }
 
-// askHearth asks the engine in Hearth by HTTP, for Arrow.
-func (s *engineStage) askHearth(ctx context.Context, queries []engineQuery) ([]engineAnswer, error) {
-	var answers []engineAnswer
-	for _, q := range queries {
-		verb, body := q.body()
-		b, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
+// ask asks queries one after another and takes the processor's time from the end of the warmups on.
+func ask(warmups int, queries []engineQuery, cpu func() (time.Duration, error), one func(q engineQuery) (engineAnswer, error)) (answers []engineAnswer, took time.Duration, err error) {
+	var from time.Duration
+	for i, q := range queries {
+		if i == warmups {
+			if from, err = cpu(); err != nil {
+				return nil, 0, err
+			}
 		}
 		began := time.Now()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.hearth.admin+"/v1/tables/"+engineTable+"/"+verb, bytes.NewReader(b))
+		a, err := one(q)
 		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Accept", "application/vnd.apache.arrow.stream")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		if resp.StatusCode != http.StatusOK {
-			text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // it is reported as far as it can be read
-			return nil, errors.Join(fmt.Errorf("%s: %s", resp.Status, text), resp.Body.Close())
-		}
-		a, err := readStream(resp.Body, q.Kind)
-		if err = errors.Join(err, resp.Body.Close()); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		a.elapsed = time.Since(began)
 		answers = append(answers, a)
 	}
-	return answers, nil
+	took, err = cpu()
+	return answers, took - from, err
+}
+
+// askHearth asks the engine in Hearth by HTTP, for Arrow.
+func (s *engineStage) askHearth(ctx context.Context, warmups int, queries []engineQuery) ([]engineAnswer, time.Duration, error) {
+	return ask(warmups, queries, s.hearth.cpu, func(q engineQuery) (a engineAnswer, err error) {
+		verb, body := q.body()
+		b, err := json.Marshal(body)
+		if err != nil {
+			return a, err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.hearth.admin+"/v1/tables/"+engineTable+"/"+verb, bytes.NewReader(b))
+		if err != nil {
+			return a, err
+		}
+		req.Header.Set("Accept", "application/vnd.apache.arrow.stream")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return a, err
+		}
+		if resp.StatusCode != http.StatusOK {
+			text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // it is reported as far as it can be read
+			return a, errors.Join(fmt.Errorf("%s: %s", resp.Status, text), resp.Body.Close())
+		}
+		a, err = readStream(resp.Body, q.Kind)
+		return a, errors.Join(err, resp.Body.Close())
+	})
 }
 
 // readStream takes an answer to its end.
@@ -241,23 +252,18 @@ func (s *engineStage) onLocal(ctx context.Context, fn func(t *lsm.Table) error) 
 	return fn(t)
 }
 
-func (s *engineStage) askLocal(ctx context.Context, queries []engineQuery) (answers []engineAnswer, err error) {
+func (s *engineStage) askLocal(ctx context.Context, warmups int, queries []engineQuery) (answers []engineAnswer, cpu time.Duration, err error) {
+	own := func() (time.Duration, error) { return cpuTime(os.Getpid()) }
 	err = s.onLocal(ctx, func(t *lsm.Table) error {
-		for _, q := range queries {
-			began := time.Now()
+		answers, cpu, err = ask(warmups, queries, own, func(q engineQuery) (engineAnswer, error) {
 			if _, err := t.Refresh(ctx); err != nil { // as fresh as the others' answers
-				return err
+				return engineAnswer{}, err
 			}
-			a, err := askTable(ctx, t, q)
-			if err != nil {
-				return err
-			}
-			a.elapsed = time.Since(began)
-			answers = append(answers, a)
-		}
-		return nil
+			return askTable(ctx, t, q)
+		})
+		return err
 	})
-	return answers, err
+	return answers, cpu, err
 }
 
 func (s *engineStage) freshLocal(ctx context.Context, q engineQuery) (elapsed time.Duration, err error) {
