@@ -27,7 +27,8 @@ type Request struct {
 	// manifest says.
 	PKColumns []string
 	// Decode has the published generations at and below the path decoded, once they are
-	// resident; nil means [Options.Decode]. A failure to decode is in the receipt alone.
+	// resident, and the job wait for it. nil means [Options.Decode], without waiting. A
+	// failure to decode is in the receipt alone.
 	Decode *bool
 	// Priority orders the queue; jobs that run already are not interrupted.
 	Priority Priority

@@ -203,9 +203,9 @@ func TestAFailureToDecodeNeverFailsAWarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &fakeDecoder{do: c.do}
-			w := newWorld(t, func(s *setup) { s.warm.Decoder, s.warm.Decode = d, true })
+			w := newWorld(t, func(s *setup) { s.warm.Decoder = d })
 			w.fixture()
-			a := w.warm("db/items.lance") // decoding is the default here
+			a := w.decode("db/items.lance")
 			got := a.Receipt.Decode
 			got.Elapsed = 0
 			if diff := cmp.Diff(got, c.want); diff != "" || a.State != warm.Warm {
@@ -244,7 +244,7 @@ func TestWhatIsNotResidentIsNotDecoded(t *testing.T) {
 	}
 }
 
-func TestACancelledJobStopsDecodingAndStaysWarm(t *testing.T) {
+func TestACancelledJobWaitsForDecodingNoLongerAndStaysWarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDecoder{do: func(ctx context.Context, _ warm.Path) error { <-ctx.Done(); return ctx.Err() }}
 		w := newWorld(t, func(s *setup) { s.warm.Decoder = d })
@@ -254,9 +254,97 @@ func TestACancelledJobStopsDecodingAndStaysWarm(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		s, err := w.warmer.Cancel(t.Context(), a.Job)
+		s, err := w.warmer.Job(a.Job)
+		if err != nil || s.State != warm.Warm || s.Finished != nil || s.Receipt.Decode.State != warm.DecodeRunning {
+			t.Errorf("while it is decoded: %+v, %v", s, err)
+		}
+		s, err = w.warmer.Cancel(t.Context(), a.Job)
 		if err != nil || s.State != warm.Warm || s.Receipt.Decode.State != warm.DecodeNothing || s.Receipt.Decode.Skipped != 1 {
 			t.Errorf("got %+v, %v", s, err)
+		}
+	})
+}
+
+func TestDecodingByDefaultHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		d := &fakeDecoder{do: func(ctx context.Context, _ warm.Path) error {
+			select {
+			case <-goOn:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}}
+		w := newWorld(t, func(s *setup) { s.warm.Decoder, s.warm.Decode, s.warm.Jobs = d, true, 1 })
+		w.fixture()
+		for i, key := range []string{gen, shard + "6ab40b82_gen_3", gen, "db/items.lance"} {
+			a := w.warm(key)
+			if a.State != warm.Warm || a.Receipt.Decode.State != warm.DecodeRunning || (a.Job == "") != (i == 2) {
+				t.Errorf("%s: %+v", key, a)
+			}
+		}
+		// Who asks for it waits, and keeps no job of others waiting.
+		asked, err := w.try(warm.Request{Path: warm.Path{Key: gen}, Decode: yes()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if a := w.warm("db/items.lance"); a.State != warm.Warm {
+			t.Errorf("got %+v", a)
+		}
+		if s, err := w.warmer.Job(asked.Job); err != nil || s.Finished != nil {
+			t.Errorf("got %+v, %v", s, err)
+		}
+		close(goOn)
+		synctest.Wait()
+		if s, err := w.warmer.Job(asked.Job); err != nil || s.Finished == nil || s.Receipt.Decode.State != warm.DecodeDone {
+			t.Errorf("got %+v, %v", s, err)
+		}
+		if a := w.warm(gen); a.Job != "" || a.Receipt.Decode.State != warm.DecodeDone {
+			t.Errorf("in the end: %+v", a)
+		}
+		if len(d.calls) != 4 {
+			t.Errorf("decoded %v, each once", d.calls)
+		}
+	})
+}
+
+func TestWhatFailsToDecodeIsTriedAgainOnlyWhenSomebodyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDecoder{do: func(context.Context, warm.Path) error { return errors.New("broken") }}
+		w := newWorld(t, func(s *setup) { s.warm.Decoder, s.warm.Decode = d, true })
+		w.fixture()
+		w.warm(gen)
+		synctest.Wait()
+		for range 3 {
+			if a := w.warm(gen); a.Receipt.Decode.State != warm.DecodeFailed || a.Receipt.Decode.Error != "broken" {
+				t.Errorf("got %+v", a.Receipt.Decode)
+			}
+		}
+		if len(d.calls) != 1 {
+			t.Errorf("decoded %d times", len(d.calls))
+		}
+		d.do = nil
+		if a := w.decode(gen); a.Receipt.Decode.State != warm.DecodeDone {
+			t.Errorf("got %+v", a.Receipt.Decode)
+		}
+	})
+}
+
+func TestRetiringEndsDecoding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDecoder{do: func(ctx context.Context, _ warm.Path) error { <-ctx.Done(); return ctx.Err() }}
+		w := newWorld(t, func(s *setup) { s.warm.Decoder, s.warm.Decode = d, true })
+		w.fixture()
+		w.warm(gen)
+		synctest.Wait()
+		r, err := w.warmer.Retain(t.Context(), warm.Retain{Table: warm.Path{Bucket: bucket, Key: "db/items.lance"}})
+		if err != nil || len(r.Retired) != 4 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		if d.kept[warm.Path{Bucket: bucket, Key: gen}] != 0 {
+			t.Error("it was decoded to the end")
 		}
 	})
 }

@@ -45,9 +45,10 @@
 //
 // Where a [Decoder] is given, jobs that want it have the confirmed generations below their
 // path decoded when all of their pages are there. That costs no request and decides
-// nothing: a path is warm whether or not its generations can be decoded. How much of a
-// generation is decoded is asked of the Decoder each time; if there is less than there was,
-// a call does it again.
+// nothing: a path is warm before, and whether or not its generations can be decoded. It
+// takes no place among the jobs that run; a job whose caller asked for it ends when it is
+// done, others before. How much of a generation is decoded is asked of the Decoder each
+// time; if there is less than there was, a call does it again.
 //
 // # What an answer proves
 //

@@ -82,9 +82,9 @@ type outcome struct {
 	err    error
 }
 
-func newJob(lifetime context.Context, r Request) *job {
+func newJob(lifetime context.Context, r Request, of want) *job {
 	j := &job{
-		id: strings.ToLower(rand.Text()[:16]), path: r.Path, want: r.want(), request: r,
+		id: strings.ToLower(rand.Text()[:16]), path: r.Path, want: of, request: r,
 		done: make(chan struct{}), created: time.Now(), loading: make(map[flight]loading),
 		outcome: outcome{state: Warming},
 	}

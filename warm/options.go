@@ -107,8 +107,9 @@ type Options struct {
 	// Decoder decodes generations for requests that want it; nil if nothing uses what it
 	// makes.
 	Decoder Decoder
-	// Decode makes that the default of requests, also of those that nobody sent. It costs
-	// processor time for each generation, and the Decoder's memory.
+	// Decode has generations decoded for requests that do not say, also for those that
+	// nobody sent, behind their jobs. It costs processor time for each generation, and the
+	// Decoder's memory.
 	Decode bool
 	// Watch are the tables that are kept warm without anybody calling.
 	Watch []WatchedTable

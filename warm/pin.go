@@ -57,16 +57,12 @@ func (w *Warmer) unpin(path Path) {
 	}
 }
 
-// Release takes back the pins of all paths at or below a key prefix, forgets how the last
-// jobs of generations there ended, and returns how many pins there were. A path above the
-// prefix stays pinned. It goes with an invalidation of the prefix.
+// Release takes back the pins of all paths at or below a key prefix, ends the decoding of
+// generations there and forgets how their last jobs ended, and returns how many pins there
+// were. A path above the prefix stays pinned. It goes with an invalidation of the prefix.
 func (w *Warmer) Release(bucket, prefix string) int {
 	w.mu.Lock()
-	for path := range w.decodings {
-		if path.Bucket == bucket && strings.HasPrefix(path.Key, prefix) {
-			delete(w.decodings, path)
-		}
-	}
+	w.forgetDecodingsLocked(bucket, prefix)
 	for path := range w.tracked {
 		if path.Bucket == bucket && strings.HasPrefix(path.Key, prefix) && len(w.live[path]) == 0 {
 			w.untrackLocked(path)

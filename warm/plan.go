@@ -17,11 +17,11 @@ type want struct {
 	budget int64
 	roles  string // in the order of Roles, comma-separated; empty means all
 	pk     string // columns, NUL-separated
-	decode bool
+	decode decodeMode
 }
 
 // want puts what r asks for into a form that can be compared.
-func (r Request) want() want {
+func (w *Warmer) want(r Request) want {
 	var roles []string
 	for _, role := range Roles() {
 		if slices.Contains(r.Roles, role) {
@@ -33,7 +33,7 @@ func (r Request) want() want {
 	}
 	return want{
 		budget: r.BudgetBytes, roles: strings.Join(roles, ","), pk: strings.Join(r.PKColumns, "\x00"),
-		decode: r.Decode != nil && *r.Decode,
+		decode: w.decodeMode(r),
 	}
 }
 

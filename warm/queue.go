@@ -10,7 +10,6 @@ import (
 // submit joins a job that will answer r, or queues one. p is what is known of the path
 // already, or nil.
 func (w *Warmer) submit(r Request, p *plan) (*job, error) {
-	r = w.decides(r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -28,7 +27,7 @@ func (w *Warmer) submit(r Request, p *plan) (*job, error) {
 	if joined {
 		w.metrics.joined.Inc()
 	} else {
-		j = newJob(w.ctx, r)
+		j = newJob(w.ctx, r, w.want(r))
 		j.published = w.published(r.Path)
 		if p != nil {
 			j.found = p.found()
@@ -73,7 +72,7 @@ func (w *Warmer) promoteLocked(j *job, p Priority) {
 func (w *Warmer) joinableLocked(r Request) *job {
 	_, proven := w.inventory(r.Path)
 	for _, j := range w.live[r.Path] {
-		if j.want != r.want() || j.ctx.Err() != nil {
+		if j.want != w.want(r) || j.ctx.Err() != nil {
 			continue
 		}
 		if j.listed.IsZero() || (j.proven && proven) || (w.o.ListingMaxAge > 0 && time.Since(j.listed) <= w.o.ListingMaxAge) {
@@ -136,12 +135,46 @@ func (w *Warmer) dispatchLocked() {
 				out = outcome{state: Failed, err: err}
 			}
 			w.follow(j, out)
+			wait, begun, skipped := w.thenDecode(j, out)
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.running--
+			if wait {
+				// Others need not wait for it: neither the next job, nor those who want the pages.
+				w.leaveLocked(j)
+				w.dispatchLocked()
+				w.mu.Unlock()
+				j.change(func() { j.outcome = out })
+				w.awaitDecoding(j, begun, skipped)
+				w.mu.Lock()
+			}
 			w.endLocked(j, out)
 			w.dispatchLocked()
 		})
+	}
+}
+
+// thenDecode begins what a job wants decoded once it is warm as far as it goes, and reports
+// whether the job is to wait for it.
+func (w *Warmer) thenDecode(j *job, out outcome) (wait bool, begun []*decoding, skipped int) {
+	if j.want.decode == decodeNot || out.state == Failed || j.ctx.Err() != nil {
+		return false, nil, 0
+	}
+	begun, skipped = w.beginDecoding(j.path)
+	if j.want.decode == decodeBehind && len(begun) > 0 {
+		j.change(func() { j.receipt.Decode = DecodeReceipt{State: DecodeRunning, Skipped: skipped} })
+		return false, nil, 0
+	}
+	return true, begun, skipped
+}
+
+// leaveLocked takes a job out of those that others join or wait for.
+func (w *Warmer) leaveLocked(j *job) {
+	others := slices.DeleteFunc(w.live[j.path], func(other *job) bool { return other == j })
+	if len(others) == 0 {
+		delete(w.live, j.path)
+	} else {
+		w.live[j.path] = others
 	}
 }
 
@@ -153,12 +186,7 @@ func (w *Warmer) endLocked(j *job, out outcome) {
 		j.outcome, j.finished = out, time.Now()
 		clear(j.loading)
 	})
-	others := slices.DeleteFunc(w.live[j.path], func(other *job) bool { return other == j })
-	if len(others) == 0 {
-		delete(w.live, j.path)
-	} else {
-		w.live[j.path] = others
-	}
+	w.leaveLocked(j)
 	if _, known := w.tracked[j.path]; known {
 		last := tracked{ended: true, state: out.state}
 		if out.err != nil {

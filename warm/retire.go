@@ -141,6 +141,7 @@ func (w *Warmer) retire(ctx context.Context, path Path, version uint64) (object.
 		w.stopLocked(j, errRetired, ReasonRetired)
 	}
 	w.untrackLocked(path)
+	decodings := w.forgetDecodingsLocked(path.Bucket, path.Key)
 	if g, ok := generationOf(path); ok {
 		w.wakePollLocked(g.shard)
 	}
@@ -148,6 +149,13 @@ func (w *Warmer) retire(ctx context.Context, path Path, version uint64) (object.
 	for _, j := range jobs {
 		select {
 		case <-j.done:
+		case <-ctx.Done():
+			return object.Dropped{}, 0, ctx.Err()
+		}
+	}
+	for _, d := range decodings {
+		select {
+		case <-d.done:
 		case <-ctx.Done():
 			return object.Dropped{}, 0, ctx.Err()
 		}

@@ -56,11 +56,7 @@ func (w *Warmer) run(j *job) outcome {
 			j.receipt.ResidentObjects, j.receipt.ResidentPages = p.receipt.ResidentObjects, p.receipt.ResidentPages
 			j.receipt.ResidentBytes = p.receipt.ResidentBytes
 		})
-		out := w.judge(j, p, l)
-		if j.want.decode && out.state != Failed && j.ctx.Err() == nil {
-			w.decode(j)
-		}
-		return out
+		return w.judge(j, p, l)
 	}
 }
 

@@ -49,9 +49,7 @@ type Warmer struct {
 	// tracked remembers the last job of generations, trackedOrder the oldest first.
 	tracked      map[Path]tracked
 	trackedOrder []Path
-	// decodings is how many decoded objects there were of a generation when it had been
-	// decoded.
-	decodings map[Path]int
+	decodings    decodings
 }
 
 // New returns a Warmer over objects and the pages beneath them. Close it before them.
@@ -64,7 +62,8 @@ func New(objects Objects, pages Pages, o Options) (*Warmer, error) {
 	w := &Warmer{
 		objects: objects, pages: pages, o: o, log: o.Logger,
 		live: make(map[Path][]*job), jobs: make(map[string]*job), polls: make(polls),
-		tracked: make(map[Path]tracked), decodings: make(map[Path]int), decoding: semaphore.NewWeighted(maxDecoding),
+		tracked: make(map[Path]tracked), decoding: semaphore.NewWeighted(maxDecoding),
+		decodings: decodings{under: make(map[Path]*decoding), ended: make(map[Path]decodingEnded)},
 	}
 	// An eighth of the memory is what the page cache gives to readers that read ahead;
 	// one run at least, or nothing could ever be loaded.
@@ -129,19 +128,21 @@ func (w *Warmer) warm(ctx context.Context, r Request) (*Answer, error) {
 	}
 	began := time.Now()
 	r.Path = r.Path.directory()
-	r = w.decides(r)
 	p, err := w.known(r)
 	if err != nil {
 		return nil, err
 	}
 	if p != nil && p.complete() {
-		undecoded := false
-		if *r.Decode {
-			p.receipt.Decode, undecoded = w.undecoded(r.Path)
+		mode, undecoded := w.decodeMode(r), false
+		if mode != decodeNot {
+			p.receipt.Decode, undecoded = w.decodedBelow(r.Path, mode)
 		}
-		if !undecoded {
+		if !undecoded || mode == decodeBehind {
 			if err := w.pin(r); err != nil {
 				return nil, err
+			}
+			if undecoded {
+				w.beginDecoding(r.Path)
 			}
 			return p.answer(r, time.Since(began)), nil
 		}
@@ -168,7 +169,7 @@ func (w *Warmer) known(r Request) (*plan, error) {
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("%w: %s is not in its generation", ErrNotFound, r.Path)
 	}
-	p, err := w.plan(nil, r.Path, entries, r.want(), false)
+	p, err := w.plan(nil, r.Path, entries, w.want(r), false)
 	if errors.Is(err, errNotResident) {
 		return nil, nil // a job will read it
 	}

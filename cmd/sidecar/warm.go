@@ -84,7 +84,7 @@ something is missing.`,
 	fs.DurationVar(&wait, "wait", 5*time.Minute, "how long to wait for it to be warm; 0 returns at once")
 	fs.DurationVar(&deadline, "deadline", 0, "give up after this long; 0 means the server's own limit")
 	fs.BoolVar(&pin, "pin", false, "keep the pages until the path is evicted, or with --pin=false no longer")
-	fs.BoolVar(&decode, "decode", false, "decode generations for the engine too, or with --decode=false not even by default")
+	fs.BoolVar(&decode, "decode", false, "wait until generations are decoded for the engine, or with --decode=false leave them")
 	fs.StringVar(&budget, "budget", "", "most bytes to take, such as 256MiB")
 	fs.StringSliceVar(&roles, "roles", nil, "comma-separated roles to take, such as open,pk,blocklist; default all")
 	fs.StringSliceVar(&pkColumns, "pk-columns", nil, "columns of the primary key; default what the generation says")
@@ -236,7 +236,10 @@ func printAnswer(w io.Writer, a warm.Answer) error {
 		}
 	}
 	if d := r.Decode; d.State != "" {
-		line := fmt.Sprintf("%s: %d objects, %s, of %d generations", d.State, d.Objects, inspect.SizeText(d.Bytes), d.Generations)
+		line := string(d.State)
+		if d.Generations > 0 {
+			line += fmt.Sprintf(": %d objects, %s, of %d generations", d.Objects, inspect.SizeText(d.Bytes), d.Generations)
+		}
 		if d.Error != "" {
 			line += "; " + oneLine(d.Error)
 		}
