@@ -18,18 +18,24 @@ import (
 
 //go:generate go test -run TestLanceDocument -update .
 
-// example matches a command in docs/lance.md and the output below it.
+// example matches a command in a document and the output below it.
 var example = regexp.MustCompile("(?s)```sh\n(sidecar [^\n]*)\n```\n\n```text\n(.*?)```\n")
 
 const digestPipe = " | LC_ALL=C sort | sha256sum"
 
-// TestLanceDocument runs the commands in docs/lance.md and compares their output.
+// TestLanceDocument runs the commands in docs/lance.md and docs/engine.md and compares their output.
 func TestLanceDocument(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(root, "docs", "lance.md")
+	for name, examples := range map[string]int{"lance.md": 8, "engine.md": 4} {
+		t.Run(name, func(t *testing.T) { checkExamples(t, root, filepath.Join(root, "docs", name), examples) })
+	}
+}
+
+// checkExamples runs the examples in a file, of which there are so many at least.
+func checkExamples(t *testing.T, root, file string, least int) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +58,7 @@ func TestLanceDocument(t *testing.T) {
 		}
 		return "```sh\n" + command + "\n```\n\n```text\n" + got + "```\n"
 	})
-	if n < 8 {
+	if n < least {
 		t.Errorf("found %d examples", n)
 	}
 	if *update {
@@ -62,6 +68,6 @@ func TestLanceDocument(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(strings.Split(string(text), "\n"), strings.Split(want, "\n")); diff != "" {
-		t.Errorf("docs/lance.md does not show what the commands print; run `go generate ./cmd/sidecar` (-got +want):\n%s", diff)
+		t.Errorf("the document does not show what the commands print; run `go generate ./cmd/sidecar` (-got +want):\n%s", diff)
 	}
 }
