@@ -166,3 +166,18 @@ func TestFirstQueryWithASnapshotWaitsForNoOrigin(t *testing.T) {
 	}
 	t.Logf("%s added to each request to the origin\n%s", originLatency, &table)
 }
+
+// Who writes through Hearth sees what it wrote, however old the state of tables may be.
+func TestLanceDBWritesAndReadsTheSameWhereStateMayBeOld(t *testing.T) {
+	l := newLance(t)
+	s := startSidecar(t, 0, "--config", tablesFile(t, "s3://lance-relaxed/db/", time.Hour))
+	makeBucket(t, "lance-strict", "")
+	makeBucket(t, "lance-relaxed", "")
+	script := func(mode, endpoint, bucket string) string {
+		return must(t, l.env, l.node, "testdata/lancedb.mjs", mode, "s3://"+bucket+"/db", storageOptions(endpoint))
+	}
+	sameSteps(t, script("write", store.Endpoint, "lance-strict"), script("write", s.S3, "lance-relaxed"))
+	want := script("read", store.Endpoint, "lance-strict")
+	sameSteps(t, want, script("read", s.S3, "lance-relaxed"))
+	sameSteps(t, want, script("read", store.Endpoint, "lance-relaxed"))
+}
