@@ -31,6 +31,7 @@ var conditions = map[string][]string{
 
 // TestLanceDBFiltersByOurIndexes has LanceDB filter a table with indexes of our making, and the same table without.
 func TestLanceDBFiltersByOurIndexes(t *testing.T) {
+	lancedbtest.Need(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))

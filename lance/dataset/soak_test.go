@@ -43,11 +43,11 @@ func TestAMillionRowsReadAsLanceDBReadsThem(t *testing.T) {
 					first += 10000
 				}
 				path := filepath.Join(dir, string(rune('a'+p))+".arrow")
-				writeIPC(t, path, batches)
+				writeIPC(t, path, false, batches)
 				s.Parts = append(s.Parts, path)
 			}
 			writeTables(t, dir, []spec{s})
-			checkTable(t, filepath.Join(dir, "million.lance"), readIPC(t, s.Out), r)
+			checkTable(t, filepath.Join(dir, "million.lance"), readIPC(t, s.Out, false), r)
 		})
 	}
 }

@@ -22,6 +22,7 @@ import (
 // TestLanceDBSearchesOurIndexes has LanceDB search tables with indexes of our making, with and without comparing the
 // vectors themselves, and beside them the same vectors with an index of its own.
 func TestLanceDBSearchesOurIndexes(t *testing.T) {
+	lancedbtest.Need(t)
 	const rows, dim, queries = 6000, 32, 40
 	dir := t.TempDir()
 	type table struct {

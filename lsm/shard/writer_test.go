@@ -127,7 +127,7 @@ type slow struct {
 }
 
 func (s *slow) Put(ctx context.Context, path string, body reader, size int64, o storage.PutOptions) error {
-	time.Sleep(s.pause)
+	<-time.After(s.pause)
 	return s.Writer.Put(ctx, path, body, size, o)
 }
 

@@ -21,6 +21,7 @@ import (
 
 // TestLanceDBExtendsOurIndexes has LanceDB add rows to a table with indexes of our making and merge the rows into them.
 func TestLanceDBExtendsOurIndexes(t *testing.T) {
+	lancedbtest.Need(t)
 	const n, dim = 600, 8
 	schema := arrow.NewSchema([]arrow.Field{
 		{Name: "id", Type: arrow.BinaryTypes.String},
