@@ -60,6 +60,36 @@ func TestScansOfTheFixtureGiveWhatLanceDBGave(t *testing.T) {
 	})
 }
 
+func TestTheBaseAloneGivesWhatLanceDBGaveWithoutGenerations(t *testing.T) {
+	eachFixture(t, func(t *testing.T, s *lsm.Snapshot, want answers) {
+		base, err := s.Base(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer base.Close()
+		if got := digestOf(t, scan(t, base, lsm.ScanOptions{})); got != want.Base_Scan {
+			t.Errorf("got %v, want %v", got, want.Base_Scan)
+		}
+		for id, w := range want.Points {
+			f, err := base.Lookup(t.Context(), []lsm.PrimaryKey{{id}}, lsm.LookupOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var texts []string
+			for _, r := range rowsOf(t, f.Records) {
+				texts = append(texts, r["text"].(string))
+			}
+			f.Release()
+			if diff := gocmp.Diff(w.Base, texts, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", id, diff)
+			}
+		}
+		if got := digestOf(t, scan(t, s, lsm.ScanOptions{})); got != want.Full_Scan {
+			t.Errorf("beside it: got %v, want %v", got, want.Full_Scan)
+		}
+	})
+}
+
 func TestFilteredScansOfTheFixtureGiveWhatLanceDBGave(t *testing.T) {
 	eachFixture(t, func(t *testing.T, s *lsm.Snapshot, want answers) {
 		for _, w := range want.Filtered {

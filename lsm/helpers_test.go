@@ -166,8 +166,12 @@ type answers struct {
 	Counts    struct{ CountRows, Distinct_IDs int }
 	Revisions map[string]int
 	Full_Scan digest
-	Points    map[string]struct{ Default []row }
-	FTS       []struct {
+	Base_Scan digest `json:"full_scan_useLsm_false"`
+	Points    map[string]struct {
+		Default []row
+		Base    []string `json:"useLsm_false"`
+	}
+	FTS []struct {
 		Query string
 		Limit int
 		Hits  []hit

@@ -91,6 +91,17 @@ func (s *Snapshot) prepare(ctx context.Context, prev *Snapshot) error {
 	return nil
 }
 
+// Base is the base table of the snapshot alone, without the generations: what LanceDB shows with useLsm(false). The caller
+// closes it.
+func (s *Snapshot) Base(ctx context.Context) (*Snapshot, error) {
+	b := &Snapshot{table: s.table, manifests: s.manifests, details: s.details, sources: []*source{s.base().retain()}, users: 1}
+	if err := b.prepare(ctx, nil); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("lsm: table %q: %w", s.table.path, err)
+	}
+	return b, nil
+}
+
 func (s *Snapshot) isKey(name string) bool {
 	return slices.ContainsFunc(s.key, func(f *schema.Field) bool { return f.Name == name })
 }

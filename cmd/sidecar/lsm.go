@@ -43,12 +43,13 @@ with --endpoint through a running Hearth.`
 // lsmFlags are what the commands share.
 type lsmFlags struct {
 	lanceFlags
-	admin   adminFlags
-	columns string
-	format  string
-	explain bool
-	maxAge  time.Duration
-	timeout time.Duration
+	admin    adminFlags
+	columns  string
+	baseOnly bool
+	format   string
+	explain  bool
+	maxAge   time.Duration
+	timeout  time.Duration
 }
 
 // lsmStoreFlags adds the flags that say where a table is read, last.
@@ -75,6 +76,7 @@ func (p *process) lsmRowFlags(cmd *cobra.Command) *lsmFlags {
 	f := &lsmFlags{}
 	fs := cmd.Flags()
 	fs.StringVar(&f.columns, "columns", "", "comma-separated top-level columns in the order wanted; empty for all")
+	fs.BoolVar(&f.baseOnly, "base-only", false, "leave the generations out")
 	fs.StringVar(&f.format, "format", formatTable, "table, json (an object a line), csv or arrow (an IPC stream)")
 	fs.BoolVar(&f.explain, "explain", false, "print how the query is answered instead of its rows; with --format json as JSON")
 	return f
@@ -91,7 +93,7 @@ func (f *lsmFlags) run(p *process, cmd *cobra.Command, arg string, r engine.Requ
 		return usage(cmd, errors.New("--explain: a plan is printed as a table or as json"))
 	}
 	r.Columns = splitNames(f.columns)
-	r.Timeout = f.timeout
+	r.Timeout, r.BaseOnly = f.timeout, f.baseOnly
 	source, err := f.open(p, cmd, arg)
 	if err != nil {
 		return about(arg, err)

@@ -27,10 +27,15 @@ func TestLSMScanPrintsTheRowsThatLanceDBReads(t *testing.T) {
 	var want struct {
 		Items, Sharded struct {
 			Scan digest `json:"full_scan"`
+			Base digest `json:"full_scan_useLsm_false"`
 		}
 	}
 	if err := json.Unmarshal(raw, &want); err != nil {
 		t.Fatal(err)
+	}
+	code, lines, stderr := run(t, nil, "lsm", "scan", "--format=json", "--base-only", fixturePath(t, "items.lance"))
+	if got := (digest{strings.Count(lines, "\n"), digestOf(lines)}); code != exitOK || stderr != "" || got != want.Items.Base {
+		t.Errorf("the base: exit code %d, %s, got %+v, want %+v", code, stderr, got, want.Items.Base)
 	}
 	for table, w := range map[string]digest{"items.lance": want.Items.Scan, "sharded.lance": want.Sharded.Scan} {
 		code, lines, stderr := run(t, nil, "lsm", "scan", "--format=json", fixturePath(t, table))

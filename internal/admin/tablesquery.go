@@ -25,6 +25,7 @@ const maxVector = 1 << 16
 //	         timeout    at most the engine's own
 //	but for a table itself
 //	         columns    those wanted, in order; all by default
+//	         base_only  true leaves the generations out
 //	table    count      true counts the rows that queries see
 //	scan     filter     limit
 //	get      keys       an array of keys; a key of one column is a value, of several an array or an object
@@ -45,6 +46,7 @@ func (q *query) fields() fields {
 		return f
 	}
 	f["columns"] = intoStrings(&r.Columns)
+	f["base_only"] = into(&r.BaseOnly, "not true or false")
 	switch r.Kind {
 	case engine.Scan:
 		f["filter"] = intoString(&r.Filter)

@@ -30,6 +30,9 @@ type Request struct {
 	// Timeout bounds the request; 0 and more than Options.Timeout mean that.
 	Timeout time.Duration `json:"-"`
 
+	// BaseOnly leaves the generations out, as LanceDB does with useLsm(false).
+	BaseOnly bool `json:"base_only,omitempty"`
+
 	// Columns are the columns wanted, in their order; none means all.
 	Columns []string `json:"columns,omitempty"`
 	// Filter restricts the rows of a scan or search; see package filter.

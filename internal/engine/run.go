@@ -18,6 +18,12 @@ type outputError struct{ error }
 func query(ctx context.Context, s *lsm.Snapshot, r Request, rep *Report, out Output) error {
 	head := Head{Table: r.Table, Version: s.Version(), AsOf: rep.AsOf}
 	var err error
+	if r.BaseOnly {
+		if s, err = s.Base(ctx); err != nil {
+			return err
+		}
+		defer s.Close()
+	}
 	switch {
 	case r.Kind == Scan:
 		err = runScan(ctx, s, r, rep, head, out)
