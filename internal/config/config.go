@@ -125,10 +125,11 @@ type Config struct {
 	// that much of the pod's memory limit.
 	Memory Bytes `name:"memory" default:"1GiB" group:"Cache" help:"size of the memory tier"`
 	// IndexCache is how much memory decoded objects of generations may take: keys,
-	// bloom filters, dictionaries and graphs of indexes, for the engine and for
-	// warms that decode. Clients of the S3 listener do not use them. What a query
-	// is using at the moment comes on top. 0 keeps nothing. Raising it costs that
-	// much of the pod's memory limit, beside memory, as far as it is used.
+	// bloom filters, dictionaries and graphs of indexes. The engine uses them, and
+	// warms fill it while the engine is on, or if they are asked to. Clients of
+	// the S3 listener do not need them. What a query is using at the moment comes
+	// on top. 0 keeps nothing. Raising it costs that much of the pod's memory
+	// limit, beside memory, as far as it is used.
 	IndexCache Bytes `name:"index-cache" default:"128MiB" group:"Cache" help:"memory for decoded indexes of generations, 0 for none"`
 	// PageSize is the unit of caching, a power of two from 4KiB to 1MiB. Larger
 	// pages mean fewer origin requests and less bookkeeping, and more bytes
