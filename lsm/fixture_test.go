@@ -266,3 +266,7 @@ func vectorSearches(t *testing.T, scanBelow int64) {
 		t.Logf("of LanceDB's %d hits, %d are among those found here", total, found)
 	})
 }
+
+func TestGlobalScoresOfTheFixtureAreThoseOfItsVisibleRows(t *testing.T) {
+	eachFixture(t, func(t *testing.T, s *lsm.Snapshot, _ answers) { globalScores(t, s) })
+}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -317,5 +318,45 @@ func TestATableThatIsDroppedIsNotFoundAndOpensAgain(t *testing.T) {
 	store.Store = mem
 	if _, err := e.Run(t.Context(), scanOf(items, time.Hour), &rows{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Wherever a query is when it is cancelled, it says so, and everything is given back: memory, goroutines, its turn.
+func TestAQueryThatIsCancelledAnywhereLeavesNothingBehind(t *testing.T) {
+	files := fixture(t)
+	vector := make([]float32, 64)
+	for name, r := range map[string]engine.Request{
+		"scan":   {Kind: engine.Scan, Filter: "n < 900"},
+		"get":    {Kind: engine.Get, Keys: raw(t, "id-000003", "id-000850", "none")},
+		"text":   {Kind: engine.Search, Column: "text", Match: "rev1 alpha"},
+		"vector": {Kind: engine.Search, Column: "vector", Vector: vector},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.Table = items
+			ended := false
+			for n := int64(1); !ended; n += 5 {
+				store := hook(files)
+				e := start(t, store, engine.Options{Concurrency: 1, Waiting: -1})
+				ctx, cancel := context.WithCancel(t.Context())
+				var calls atomic.Int64
+				store.set(func(context.Context, string) error {
+					if calls.Add(1) == n {
+						cancel()
+					}
+					return nil
+				})
+				_, err := e.Run(ctx, r, &rows{})
+				ended = calls.Load() < n
+				if ended && err != nil || !ended && err != nil && !errors.Is(err, context.Canceled) {
+					t.Fatalf("cancelled at call %d of %d: %v", n, calls.Load(), err)
+				}
+				cancel()
+				store.set(nil)
+				var out rows
+				if _, err := e.Run(t.Context(), r, &out); err != nil || len(out.all) == 0 {
+					t.Fatalf("after it was cancelled at call %d: %d rows, %v", n, len(out.all), err)
+				}
+			}
+		})
 	}
 }
