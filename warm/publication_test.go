@@ -59,6 +59,7 @@ func TestWarmLearnsThatAGenerationIsPublished(t *testing.T) {
 			if diff := cmp.Diff(got, a.Receipt.Requests); diff != "" {
 				t.Errorf("requests at the origin, in the receipt:\n%s", diff)
 			}
+			t.Logf("%d objects, %d bytes in runs of %d: %+v in %d rounds", objects, size, runBytes, got, a.Receipt.Rounds)
 			if most := int64(objects) + size/runBytes + c.extra; got.List != 1 || got.List+got.Get+got.Head > most {
 				t.Errorf("%+v, at most %d allowed", got, most)
 			}
