@@ -33,7 +33,12 @@ func eachFixtureWith(t *testing.T, o lsm.Options, run func(t *testing.T, s *lsm.
 }
 
 func TestScansOfTheFixtureGiveWhatLanceDBGave(t *testing.T) {
-	eachFixture(t, func(t *testing.T, s *lsm.Snapshot, want answers) {
+	t.Run("masks by reading keys", func(t *testing.T) { scans(t, lsm.Options{}) })
+	t.Run("masks by looking keys up", func(t *testing.T) { scans(t, lsm.Options{}.ByLookups()) })
+}
+
+func scans(t *testing.T, o lsm.Options) {
+	eachFixtureWith(t, o, func(t *testing.T, s *lsm.Snapshot, want answers) {
 		if s.Version() != want.Version {
 			t.Errorf("got version %d, want %d", s.Version(), want.Version)
 		}
@@ -91,7 +96,12 @@ func TestTheBaseAloneGivesWhatLanceDBGaveWithoutGenerations(t *testing.T) {
 }
 
 func TestFilteredScansOfTheFixtureGiveWhatLanceDBGave(t *testing.T) {
-	eachFixture(t, func(t *testing.T, s *lsm.Snapshot, want answers) {
+	t.Run("masks by reading keys", func(t *testing.T) { filteredScans(t, lsm.Options{}) })
+	t.Run("masks by looking keys up", func(t *testing.T) { filteredScans(t, lsm.Options{}.ByLookups()) })
+}
+
+func filteredScans(t *testing.T, o lsm.Options) {
+	eachFixtureWith(t, o, func(t *testing.T, s *lsm.Snapshot, want answers) {
 		for _, w := range want.Filtered {
 			var plan lsm.Plan
 			rows := byID(scan(t, s, lsm.ScanOptions{Where: w.Where, Plan: &plan}))

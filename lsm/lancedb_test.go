@@ -308,11 +308,16 @@ func buildTables(t *testing.T, tables []*lanceTable) (dir string, answers []lanc
 }
 
 func TestRandomTablesOfLanceDBAnswerAlike(t *testing.T) {
-	tables := randomTables(seed(t))
+	r := seed(t)
+	tables := randomTables(r)
 	dir, answers := buildTables(t, tables)
 	for _, tbl := range tables {
 		t.Run(tbl.Name, func(t *testing.T) {
-			_, s := openTable(t, dir, tbl.Name+".lance", lsm.Options{ScanBelow: -1})
+			o := lsm.Options{ScanBelow: -1}
+			if r.IntN(2) == 0 {
+				o = o.ByLookups()
+			}
+			_, s := openTable(t, dir, tbl.Name+".lance", o)
 			if got := len(s.Generations()); got < 4 {
 				t.Fatalf("%d generations", got)
 			}

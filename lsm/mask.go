@@ -115,6 +115,7 @@ func (s *Snapshot) maskByIndex(ctx context.Context, m *mask, src *source, o *ope
 		return o.fragments, nil
 	}
 	var pks []*btree.Index
+	keys := int64(0)
 	for _, x := range todo {
 		pk, release, err := x.pkIndex(ctx)
 		if errors.Is(err, storage.ErrNotFound) || errors.Is(err, btree.ErrUnsupported) {
@@ -125,6 +126,10 @@ func (s *Snapshot) maskByIndex(ctx context.Context, m *mask, src *source, o *ope
 		}
 		defer release()
 		pks = append(pks, pk)
+		keys += pk.Len()
+	}
+	if keys*s.table.opts.lookupCost > o.rows {
+		return o.fragments, nil // to read the base's own keys is less work
 	}
 	for _, seg := range segments {
 		base, release, err := src.scalar(ctx, seg)

@@ -46,6 +46,8 @@ type Options struct {
 	ScanBelow int64
 	// Logger hears of what was coped with. Default none.
 	Logger *slog.Logger
+
+	lookupCost int64 // how many keys are read and looked for in sets in the time of one look-up in an index
 }
 
 func (o Options) withDefaults() Options {
@@ -69,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ScanBelow == 0 {
 		o.ScanBelow = 8 << 20
+	}
+	if o.lookupCost == 0 {
+		o.lookupCost = 4
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
