@@ -182,9 +182,9 @@ func TestAdminCommands(t *testing.T) {
 			200, `{"total":3,"generations":[{"bucket":"b","prefix":"t/1/","state":"provisional"},` +
 				`{"bucket":"b","prefix":"t/2/","state":"partial","publication":"confirmed","objects":2,"bytes":8192,"resident_bytes":4096}]}`, exitOK,
 			`GET /generations?limit=2&prefix=s3%3A%2F%2Fb%2Ft%2F Bearer t0ken`,
-			"STATE        PUBLICATION  RESIDENT              GENERATION\n" +
-				"provisional  -            -                     s3://b/t/1/\n" +
-				"partial      confirmed    4.00 KiB of 8.00 KiB  s3://b/t/2/\nand 1 more; raise --limit\n",
+			"STATE        PUBLICATION  RESIDENT              DECODED  GENERATION\n" +
+				"provisional  -            -                     -        s3://b/t/1/\n" +
+				"partial      confirmed    4.00 KiB of 8.00 KiB  -        s3://b/t/2/\nand 1 more; raise --limit\n",
 		},
 		"no generations": {
 			[]string{"generations"},
