@@ -27,7 +27,7 @@ type ScanOptions struct {
 	Filter filter.Expr
 	// Limit is the most rows that are returned; 0 means all.
 	Limit int64
-	// BatchRows is the most rows in a batch. Default 8192, fewer where rows are wide: about 8 MiB.
+	// BatchRows is the most rows in a batch. Default 8192, fewer where rows are wide: about 2 MiB.
 	BatchRows int
 	// Plan, if not nil, is filled in when the scan ends.
 	Plan *Plan
@@ -216,7 +216,15 @@ func (q *query) scanSource(ctx context.Context, i int, fields []*schema.Field, a
 }
 
 // batchBytes is about how large batches become: several of each source wait for the consumer.
-const batchBytes = 8 << 20
+const batchBytes = 2 << 20
+
+// readAheadBytes is about how much a scan reads of a source ahead of what it decodes, all columns together.
+const readAheadBytes = 16 << 20
+
+// readAhead is how much it reads of each buffer at once; a column has two of them as a rule.
+func readAhead(columns int) int64 {
+	return max(256<<10, min(file.DefaultReadAheadBytes, int64(readAheadBytes/(2*max(columns, 1)))))
+}
 
 // batchRows is how many rows of some columns make a batch.
 func batchRows(fields []*schema.Field) int {
@@ -260,7 +268,9 @@ func (q *query) scanKeeping(ctx context.Context, o *opened, c *conform, so ScanO
 		columns = anyColumn(o)
 	}
 	mem := q.snap.table.opts.Allocator
-	for b, err := range o.ds.Scan(ctx, dataset.ScanOptions{Columns: columns, WithRowAddr: true, BatchRows: so.BatchRows}) {
+	for b, err := range o.ds.Scan(ctx, dataset.ScanOptions{
+		Columns: columns, WithRowAddr: true, BatchRows: so.BatchRows, ReadAheadBytes: readAhead(len(columns)),
+	}) {
 		if err != nil {
 			return err
 		}

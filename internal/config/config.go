@@ -177,8 +177,8 @@ type Config struct {
 	Engine Toggle `name:"engine" default:"auto" group:"Engine" help:"answer queries on tables at the admin listener: auto (true), true or false"`
 	// EngineConcurrency is how many queries run at once; sixteen times as many may
 	// wait for their turn, and more are answered 429. 0 means twice the number of
-	// processors. Raising it costs memory, some batches of 8 MiB at most for each,
-	// and lets queries take processor time from the S3 listener.
+	// processors. Raising it costs memory, up to some 80 MiB for each scan of a table
+	// of many wide rows, and lets queries take processor time from the S3 listener.
 	EngineConcurrency int `name:"engine-concurrency" default:"0" group:"Engine" help:"queries that run at once, 0 for twice the processors"`
 	// EngineTimeout is the longest time from a query to the end of its answer; a
 	// query may ask for less. Raising it lets slow clients and large scans hold
