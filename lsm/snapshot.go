@@ -30,6 +30,7 @@ type Snapshot struct {
 	key       []*schema.Field
 	masks     []*lazy[*mask] // of the sources
 	visible   []*lazy[*visibleRows]
+	filtered  []atomic.Int32 // how often a filter wanted the mask of a source
 	dead      *deadText
 	users     int32 // atomic
 }
@@ -77,6 +78,7 @@ func (s *Snapshot) prepare(ctx context.Context, prev *Snapshot) error {
 	s.dead = newDeadText(len(s.sources))
 	s.masks = make([]*lazy[*mask], len(s.sources))
 	s.visible = make([]*lazy[*visibleRows], len(s.sources))
+	s.filtered = make([]atomic.Int32, len(s.sources))
 	for i, x := range s.sources {
 		s.masks[i], s.visible[i] = newLazy[*mask](), newLazy[*visibleRows]()
 		if prev == nil {

@@ -43,11 +43,10 @@ func (q *query) selectRows(ctx context.Context, i int, pred *filter.Predicate) (
 	if err != nil {
 		return nil, err
 	}
-	m, err := q.snap.mask(ctx, i)
+	hidden, later, err := q.hiddenRows(ctx, i)
 	if err != nil {
 		return nil, err
 	}
-	q.at[i].Hidden = int64(m.hidden.GetCardinality())
 	out := roaring64.New()
 	cand, err := q.candidates(ctx, i, pred)
 	if err != nil {
@@ -56,7 +55,7 @@ func (q *query) selectRows(ctx context.Context, i int, pred *filter.Predicate) (
 	left := o.fragments
 	if cand != nil {
 		q.at[i].Access = "index " + cand.by
-		cand.rows.AndNot(m.hidden)
+		cand.rows.AndNot(hidden)
 		if err := o.dropDeleted(ctx, cand.rows); err != nil {
 			return nil, src.wrap(err)
 		}
@@ -84,8 +83,13 @@ func (q *query) selectRows(ctx context.Context, i int, pred *filter.Predicate) (
 		if !left.Contains(uint32(f.ID())) {
 			continue
 		}
-		if err := q.testFragment(ctx, o, f, fields, as, pred, m.hidden, out); err != nil {
+		if err := q.testFragment(ctx, o, f, fields, as, pred, hidden, out); err != nil {
 			return nil, src.wrap(err)
+		}
+	}
+	if later {
+		if err := q.hideSome(ctx, i, out); err != nil {
+			return nil, err
 		}
 	}
 	q.at[i].Matched = int64(out.GetCardinality())
