@@ -15,8 +15,12 @@ func TestEngineRefusesWhatMakesNoSense(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ args, want string }{
-		{"-rows 0", "must be positive"}, {"-queries 5", "at least 10"}, {"-kinds lookup,x", `"x" is not one of`},
-		{"-latencies 0,x", "-latencies"}, {"more", "unexpected argument"}, {"-modules /nowhere", "-modules"},
+		{"-rows 0", "must be positive"},
+		{"-queries 5", "at least 10"},
+		{"-kinds lookup,x", `"x" is not one of`},
+		{"-latencies 0,x", "-latencies"},
+		{"more", "unexpected argument"},
+		{"-modules /nowhere", "-modules"},
 	} {
 		if _, err := parseEngine(append([]string{"-modules", modules}, strings.Fields(c.args)...), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.args, err, c.want)
