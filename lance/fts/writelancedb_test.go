@@ -107,8 +107,14 @@ func sameHits(want, got []Hit) error {
 	for _, h := range got {
 		scores[h.RowID] = h.Score
 	}
+	// Sums of many terms are rounded in their own order, and a boost is the difference of two such sums: what they can
+	// differ by goes with the largest of them, whatever its sign.
+	magnitude := float32(1)
 	for _, h := range want {
-		if s, ok := scores[h.RowID]; !ok || max(s-h.Score, h.Score-s) > 1e-5*max(1, h.Score) {
+		magnitude = max(magnitude, h.Score, -h.Score)
+	}
+	for _, h := range want {
+		if s, ok := scores[h.RowID]; !ok || max(s-h.Score, h.Score-s) > 1e-5*magnitude {
 			return fmt.Errorf("row %d has score %v (found %v), want %v", h.RowID, s, ok, h.Score)
 		}
 	}
