@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,10 +100,12 @@ type queried struct {
 // total is the time from opening the table to the last row.
 func (q queried) total() float64 { return q.OpenMilliseconds + q.Milliseconds }
 
-func (l lance) query(t *testing.T, kind, uri, storage string) queried {
+// query runs a query of query.mjs in a process of its own; more are further arguments.
+func (l lance) query(t *testing.T, kind, uri, storage string, more ...string) queried {
 	t.Helper()
 	var q queried
-	if out := must(t, l.env, l.node, "testdata/query.mjs", kind, uri, storage); json.Unmarshal([]byte(out), &q) != nil {
+	args := append([]string{"testdata/query.mjs", kind, uri, storage}, more...)
+	if out := must(t, l.env, l.node, args...); json.Unmarshal([]byte(out), &q) != nil {
 		t.Fatalf("%s: %s", kind, out)
 	}
 	return q
@@ -172,56 +173,7 @@ func TestFirstQueryAfterAWarmReadsNothingCold(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%s added to each request to the origin\n%s", originLatency, &table)
-	l.checkTimes(t, s, kinds, uri, filepath.Join(store.Dir, "warmed", "fixture"))
-}
-
-const (
-	// roundTrips is how many requests for mutable state LanceDB makes one after another for each query: LIST of the shards,
-	// GET of the hint, HEAD of the manifest, HEADs of the next ones, GET of the manifest.
-	roundTrips = 5
-	// mostRatio is the most that a warm query may take, in units of the same query on a local disk and those round trips.
-	mostRatio = 1.2
-	// timings is how many fresh processes a median is taken of.
-	timings = 3
-	// noise is what a busy machine may add: with two processors for client, Hearth, meter and store, and whatever else runs
-	// on them, each of some 30 wake-ups in a query can wait for its turn. A query that is too slow is timed again, noiseTries
-	// times at most: what makes Hearth slow does so each time.
-	noise      = 1.5
-	noiseTries = 3
-)
-
-// checkTimes compares the time of the first query of a fresh process, all being warm, with that on a local disk. The
-// table is open by then: to open it takes LanceDB four requests for mutable state more.
-func (l lance) checkTimes(t *testing.T, s *sidecar, kinds []string, uri, local string) {
-	t.Helper()
-	median := func(kind, uri, storage string) float64 {
-		var all []float64
-		for range timings {
-			all = append(all, l.query(t, kind, uri, storage).Milliseconds)
-		}
-		slices.Sort(all)
-		return all[len(all)/2]
-	}
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "first query, table open\twarm ms\tlocal disk ms\t+ %d round trips\tratio\t\n", roundTrips)
-	for _, kind := range kinds {
-		for try := 1; ; try++ {
-			warm, disk := median(kind, uri, storageOptions(s.S3)), median(kind, local, "{}")
-			floor := disk + roundTrips*float64(originLatency.Milliseconds())
-			if ratio := warm / floor; ratio <= mostRatio*noise || try == noiseTries {
-				fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%.2f\t\n", kind, warm, disk, floor, ratio)
-				if ratio > mostRatio*noise {
-					t.Errorf("%s: %.0f ms, %.2f times %.0f ms; at most %.1f", kind, warm, ratio, floor, mostRatio)
-				}
-				break
-			}
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("medians of %d fresh processes, at most %.1f wanted\n%s", timings, mostRatio, &table)
+	l.checkTimes(t, s, kinds, "warmed", "fixture", filepath.Join(store.Dir, "warmed", "fixture"))
 }
 
 // copyInto copies what keep wants of a folder of the fixture into a bucket.

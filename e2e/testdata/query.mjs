@@ -1,13 +1,16 @@
 // Runs one query on the recorded table in this process, as a fresh client would, and prints
 // {"answer": ..., "openMilliseconds": ..., "milliseconds": ...}: the time to open the table, and that of the query.
 //
-//   node query.mjs KIND URI STORAGE_OPTIONS_JSON
+//   node query.mjs KIND URI STORAGE_OPTIONS_JSON [open]
+//
+// With "open" the query trusts the base as it was when the table was opened, as LanceDB does unless told otherwise; else it
+// asks for the base's newest version again, and sees what was committed in between.
 import { createRequire } from "node:module";
 import { createHash } from "node:crypto";
 const require = createRequire(process.env.LANCEDB_MODULES + "/");
 const lancedb = require("@lancedb/lancedb");
 
-const [kind, uri, storage] = process.argv.slice(2);
+const [kind, uri, storage, how] = process.argv.slice(2);
 const probe = Array.from({ length: 64 }, (_, k) => Math.fround(Math.sin(k * 1.7)));
 const point = (id) => (t) => t.query().where(`id = '${id}'`).toArray();
 const kinds = {
@@ -23,7 +26,8 @@ const kinds = {
   "filtered vector": (t) => t.vectorSearch(probe).where("n >= 995 AND n < 1400").limit(10).toArray(),
 };
 
-const db = await lancedb.connect(uri, { storageOptions: JSON.parse(storage), readConsistencyInterval: 0 });
+const consistency = how === "open" ? {} : { readConsistencyInterval: 0 };
+const db = await lancedb.connect(uri, { storageOptions: JSON.parse(storage), ...consistency });
 const began = performance.now();
 const t = await db.openTable("items");
 const opened = performance.now();
