@@ -126,14 +126,14 @@ func (w *Warmer) confirmedBelow(path Path) []*publication.Generation {
 	return found
 }
 
-// resides reports whether all of a confirmed generation is in the cache.
+// resides reports whether all that queries need of a confirmed generation is in the cache.
 func (w *Warmer) resides(g *publication.Generation) bool {
 	_, inventory := g.State()
 	if inventory == nil {
 		return false
 	}
 	for _, e := range inventory.Below(g.Prefix) {
-		if !w.objects.ResidentRange(g.Bucket, e, 0, e.Size).Complete() {
+		if !idle(e.Key) && !w.objects.ResidentRange(g.Bucket, e, 0, e.Size).Complete() {
 			return false
 		}
 	}

@@ -153,8 +153,12 @@ func (w *Warmer) describe(path Path, g *publication.Generation, last tracked, li
 		info.Number, info.Publication = g.Number, state.String()
 	}
 	if inventory != nil {
-		info.Objects, info.Bytes = inventory.Len(), inventory.Bytes()
 		for _, e := range inventory.Below(path.Key) {
+			if idle(e.Key) {
+				continue
+			}
+			info.Objects++
+			info.Bytes += e.Size
 			l := w.objects.ResidentRange(path.Bucket, e, 0, e.Size)
 			info.ResidentBytes += l.ResidentBytes
 			if l.Complete() {

@@ -67,13 +67,15 @@ type plan struct {
 // Everything, if it fits, goes by whole objects, smallest first. A choice of roles, or
 // what exceeds the budget, goes by role, and within a role by size. Without a job, roles
 // come from what is resident or from names. Entries whose class is never are skipped: the
-// cache would not be asked for them. The caller keeps entries.
+// cache would not be asked for them. So are transactions, unless they are asked for. The
+// caller keeps entries.
 func (w *Warmer) plan(j *job, path Path, entries []publication.Entry, t want, more bool) (*plan, error) {
 	p := &plan{path: path, published: w.published(path), more: more, want: t}
 	p.entries = make([]publication.Entry, 0, len(entries))
 	var total int64
+	queries := t.roles == "" && ofTable(path)
 	for _, e := range entries {
-		if w.objects.Classify(path.Bucket, e.Key) == class.Never {
+		if w.objects.Classify(path.Bucket, e.Key) == class.Never || queries && idle(e.Key) {
 			p.receipt.SkippedObjects++
 			continue
 		}

@@ -140,6 +140,19 @@ func insideTable(key string) string {
 	return ""
 }
 
+// idle reports whether an object of a table or a generation is of no use to queries: a
+// transaction's file, which is read when commits conflict. To bring it would be a request
+// for nothing.
+func idle(key string) bool { return strings.HasPrefix(insideTable(key), "_transactions/") }
+
+// ofTable reports whether a path is a table's or a generation's folder.
+func ofTable(p Path) bool {
+	if g, ok := generationOf(p); ok {
+		return g.path == p.directory()
+	}
+	return strings.HasSuffix(p.Prefix(), ".lance/")
+}
+
 // roleOf returns the role that a name below a table or a generation has.
 func roleOf(name string) Role {
 	folder, rest, nested := strings.Cut(name, "/")
