@@ -11,36 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hearthcache/hearth/internal/doctest"
 	"github.com/hearthcache/hearth/warm"
 )
 
-// A block is a piece of code in a document.
-type block struct{ section, language, code string }
-
-// blocks returns the code of a document.
-func blocks(t *testing.T, name string) (found []block) {
+// documented returns a document with its blocks of code.
+func documented(t *testing.T, file string) doctest.Page {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(here, "..", "docs", name))
+	page, err := doctest.ReadPage(filepath.Join(here, ".."), file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b *block
-	section := ""
-	for line := range strings.Lines(string(text)) {
-		fence, isFence := strings.CutPrefix(strings.TrimSpace(line), "```")
-		switch {
-		case isFence && b == nil:
-			b = &block{section: section, language: fence}
-		case isFence:
-			found = append(found, *b)
-			b = nil
-		case b != nil:
-			b.code += line
-		case strings.HasPrefix(line, "## "):
-			section = strings.TrimSpace(line[3:])
-		}
-	}
-	return found
+	return page
 }
 
 // TestHooksOfTheDocumentationRun runs the hooks of docs/hooks.md, as they stand there, against a Hearth that asks for a
@@ -54,15 +36,15 @@ func TestHooksOfTheDocumentationRun(t *testing.T) {
 	}
 	copyInto(t, "lake", func(string) bool { return true })
 	ran := map[string]int{}
-	for i, b := range blocks(t, "hooks.md") {
-		name := fmt.Sprintf("%d %s %s", i+1, b.section, b.language)
-		if b.language == "rust" {
-			continue // it needs crates, which tests do not fetch; the document says so
+	for i, b := range documented(t, "docs/hooks.md").Blocks {
+		name := fmt.Sprintf("%d %s %s", i+1, b.Section, b.Language)
+		if b.Mark != "hook" {
+			continue
 		}
-		ran[b.language]++
+		ran[b.Language]++
 		t.Run(name, func(t *testing.T) {
 			run := hookRunner(t, b)
-			if strings.Contains(b.code, "/retain") {
+			if strings.Contains(b.Code, "/retain") {
 				s.warm(t, "s3://lake/items.lance", http.StatusOK)
 				out := run(t, s.Admin, s.S3, token)
 				var r warm.Retained
@@ -126,7 +108,7 @@ func (s *sidecar) awaitJob(t *testing.T, id string) warm.Status {
 }
 
 // hookRunner returns what runs a block with an address, and returns what it printed. The block must succeed.
-func hookRunner(t *testing.T, b block) func(t *testing.T, admin, s3, token string) string {
+func hookRunner(t *testing.T, b doctest.Block) func(t *testing.T, admin, s3, token string) string {
 	t.Helper()
 	environment := func(env []string, admin, token string) []string {
 		return append(env, "HEARTH_ADMIN="+admin, "HEARTH_ADMIN_TOKEN="+token,
@@ -140,18 +122,18 @@ func hookRunner(t *testing.T, b block) func(t *testing.T, admin, s3, token strin
 		}
 		return file
 	}
-	switch b.language {
+	switch b.Language {
 	case "sh":
-		if _, err := exec.LookPath("curl"); err != nil && strings.Contains(b.code, "curl") {
+		if _, err := exec.LookPath("curl"); err != nil && strings.Contains(b.Code, "curl") {
 			missing(t, "curl is not installed")
 		}
 		return func(t *testing.T, admin, _, token string) string {
-			return must(t, environment(clientEnv(), admin, token), "sh", "-eu", write(t, "hook.sh", b.code))
+			return must(t, environment(clientEnv(), admin, token), "sh", "-eu", write(t, "hook.sh", b.Code))
 		}
 	case "python":
 		python := tool(t, "python3", "HEARTH_E2E_PYTHON")
 		return func(t *testing.T, admin, _, token string) string {
-			return must(t, environment(clientEnv(), admin, token), python, write(t, "hook.py", b.code))
+			return must(t, environment(clientEnv(), admin, token), python, write(t, "hook.py", b.Code))
 		}
 	case "js":
 		l := newLance(t)
@@ -167,17 +149,17 @@ const [row] = await table.query().limit(1).toArray();
 await table.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll()
   .execute([{ id: "id-hook", text: row.text, n: row.n, vector: Array.from(row.vector) }]);
 `
-			return must(t, environment(l.env, admin, token), l.node, write(t, "hook.mjs", prelude+b.code), storageOptions(s3))
+			return must(t, environment(l.env, admin, token), l.node, write(t, "hook.mjs", prelude+b.Code), storageOptions(s3))
 		}
 	case "go":
 		code := "package main\n\nimport (\n\t\"context\"\n\n\t\"github.com/hearthcache/hearth/warm/hook\"\n)\n\n" +
-			"func run(ctx context.Context) error {\n" + b.code + "return nil\n}\n\n" +
+			"func run(ctx context.Context) error {\n" + b.Code + "return nil\n}\n\n" +
 			"func main() {\n\tif err := run(context.Background()); err != nil {\n\t\tpanic(err)\n\t}\n}\n"
 		return func(t *testing.T, admin, _, token string) string {
 			return must(t, environment(clientEnv(), admin, token), "go", "run", write(t, "main.go", code))
 		}
 	default:
-		t.Fatalf("nobody knows how to run %s", b.language)
+		t.Fatalf("nobody knows how to run %s", b.Language)
 		return nil
 	}
 }
