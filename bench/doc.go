@@ -2,6 +2,7 @@
 //
 //	go run ./bench hits
 //	go run ./bench engine
+//	go run ./bench ingest
 //
 // # hits
 //
@@ -39,6 +40,15 @@
 // and all of them look for what is new before they answer. First queries are those of a fresh process, with the opening
 // of the table; repeated ones follow in one process, after a few that do not count. Vectors are held against a brute
 // force over all visible rows; other answers against each other.
+//
+// # ingest
+//
+// ingest asks how fast rows become durable and searchable in a MemWAL table: LanceDB (in Node.js, batches handed to its native
+// side as they are) and package lsm/shard (this command in a process of its own) upsert the same rows into tables that LanceDB
+// made, with an index on the key, on a text and on a vector, at an S3 store in this process behind a relay that can add
+// latency. Puts count once they are acknowledged, which both do when the rows are in the log; the turn ends when everything
+// is flushed. Then LanceDB reads each table back: all keys, rows by key, the same texts by words and phrases, and the
+// recall of neighbours against a brute force.
 //
 // The command needs Linux: /proc, processor affinity and epoll.
 package main

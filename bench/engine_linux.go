@@ -256,8 +256,18 @@ func around(random *rand.Rand, center []float32, spread float32) []float32 {
 
 // lancedb runs the script and reads what it prints.
 func (s *engineStage) lancedb(ctx context.Context, into any, args ...string) error {
-	c := exec.CommandContext(ctx, s.o.node, append([]string{s.script}, args...)...)
-	c.Env = append(os.Environ(), "LANCEDB_MODULES="+filepath.Dir(s.o.modules), "RUST_LOG=off", "LANCEDB_LOG=off")
+	return runLanceDB(ctx, s.o.node, s.o.modules, into, append([]string{s.script}, args...)...)
+}
+
+// runLanceDB runs a script in Node.js with LanceDB and reads what it prints.
+func runLanceDB(ctx context.Context, node, modules string, into any, args ...string) error {
+	c := exec.CommandContext(ctx, node, args...)
+	c.Env = append(os.Environ(), "LANCEDB_MODULES="+filepath.Dir(modules), "RUST_LOG=off", "LANCEDB_LOG=off")
+	return runJSON(c, "LanceDB", into)
+}
+
+// runJSON runs a command and reads what it prints.
+func runJSON(c *exec.Cmd, name string, into any) error {
 	var errs tail
 	c.Stderr = &errs
 	out, err := c.Output()
@@ -265,7 +275,7 @@ func (s *engineStage) lancedb(ctx context.Context, into any, args ...string) err
 		err = json.Unmarshal(out, into)
 	}
 	if err != nil {
-		return fmt.Errorf("LanceDB: %w\n%s", err, errs.String())
+		return fmt.Errorf("%s: %w\n%s", name, err, errs.String())
 	}
 	return nil
 }

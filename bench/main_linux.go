@@ -23,15 +23,16 @@ func main() {
 	}
 }
 
-const usage = `usage: bench hits|engine [flags]
+const usage = `usage: bench hits|engine|ingest [flags]
 
   hits    processor time of a hit in memory, beside nginx, net/http and a bare loop
   engine  time of queries on a table with generations, beside LanceDB
+  ingest  time of writing rows durably, with indexes, beside LanceDB
 
 bench hits -h lists the flags.
 `
 
-// run executes one command. "serve" is what the harness starts itself as.
+// run executes one command. "serve" and "put" are what the harness starts itself as.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
 		_, _ = io.WriteString(stderr, usage) // nowhere else to complain
@@ -50,6 +51,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		return engineBench(ctx, o, stdout, stderr)
+	case "ingest":
+		o, err := parseIngest(args[1:], stderr)
+		if err != nil {
+			return err
+		}
+		return ingestBench(ctx, o, stdout, stderr)
+	case "put":
+		return put(ctx, args[1:], stdout)
 	case "serve":
 		return serve(ctx, args[1:], stdout)
 	}
