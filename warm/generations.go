@@ -54,6 +54,8 @@ type GenerationInfo struct {
 	Bytes           int64 `json:"bytes,omitempty"`
 	ResidentObjects int   `json:"resident_objects,omitempty"`
 	ResidentBytes   int64 `json:"resident_bytes,omitempty"`
+	// Roles say the same by role, if [Warmer.DescribeRoles] was asked and it can be told.
+	Roles map[Role]RoleResidency `json:"roles,omitempty"`
 	// Decoded objects that are kept of it, and their bytes.
 	DecodedObjects int   `json:"decoded_objects,omitempty"`
 	DecodedBytes   int64 `json:"decoded_bytes,omitempty"`

@@ -25,6 +25,19 @@ func (p *pins) has(path Path) bool {
 	return ok
 }
 
+// in returns the pinned paths of a bucket, in no order.
+func (p *pins) in(bucket string) []Path {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var paths []Path
+	for path := range p.paths {
+		if path.Bucket == bucket {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 // pin does what a request says of pins.
 func (w *Warmer) pin(r Request) error {
 	if r.Pin == nil {

@@ -31,6 +31,9 @@ type Warmer interface {
 	Release(bucket, prefix string) int
 	Retain(ctx context.Context, r warm.Retain) (warm.Retained, error)
 	Generations(keep func(bucket, prefix string) bool) []warm.GenerationInfo
+	DescribeRoles(of []warm.GenerationInfo)
+	Contents(bucket, key string) (c warm.Contents, ok bool)
+	Inside(bucket, prefix, after string, limit int) (objects []warm.ObjectInfo, known, more bool)
 	Stats() warm.Stats
 }
 
@@ -140,6 +143,8 @@ func (a *api) routes() http.Handler {
 	m.Post("/bypass", a.handle(a.bypass))
 	m.Get("/explain", a.handle(a.explain))
 	m.Get("/generations", a.handle(a.generations))
+	m.Get("/residency", a.handle(a.residency))
+	m.Get("/objects", a.handle(a.objects))
 	m.Get("/stats", a.handle(a.stats))
 	if a.Engine != nil {
 		m.Get(tablesPath+"*", a.handle(a.tables))

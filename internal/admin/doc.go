@@ -11,7 +11,9 @@
 //	POST   /invalidate        drop a prefix or one object               change.go
 //	POST   /bypass            switch the cache off or on
 //	GET    /explain           how a key is treated                      inspect.go
-//	GET    /generations       published generations
+//	GET    /generations       published generations; by role with roles=true
+//	GET    /residency         which pages of an object are in memory    residency.go
+//	GET    /objects           the objects below a path
 //	GET    /stats, /config    present numbers; resolved settings
 //	GET    /v1/tables/...     what a table consists of                  tables.go
 //	POST   /v1/tables/.../scan, /get, /search: queries; also by GET     tablesquery.go, tablesanswer.go

@@ -1,9 +1,7 @@
 package admin
 
 import (
-	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,22 +39,21 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request) error {
 // generations lists the generations that are known, with their state, by bucket, table,
 // shard and number. The answer's elements are warm.GenerationInfo.
 //
-//	GET /generations?prefix=s3://bucket/table/&limit=1000
+//	GET /generations?prefix=s3://bucket/table/&limit=1000&roles=true
 //
-// Both parameters are optional. "total" counts those that match, "generations" holds the
-// first of them.
+// All parameters are optional. "total" counts those that match, "generations" holds the
+// first of them. With roles=true each says by role what is resident, where that can be told.
 func (a *api) generations(w http.ResponseWriter, r *http.Request) error {
-	var prefix, limit string
-	if err := readQuery(r, map[string]*string{"prefix": &prefix, "limit": &limit}); err != nil {
+	var prefix, limit, roles string
+	if err := readQuery(r, map[string]*string{"prefix": &prefix, "limit": &limit, "roles": &roles}); err != nil {
 		return err
 	}
-	most := defaultGenerations
-	if limit != "" {
-		n, err := strconv.Atoi(limit)
-		if err != nil || n < 1 || n > maxGenerations {
-			return faultIn("limit", fmt.Sprintf("not a number from 1 to %d", maxGenerations))
-		}
-		most = n
+	most, err := numberIn("limit", limit, defaultGenerations, maxGenerations)
+	if err != nil {
+		return err
+	}
+	if roles != "" && roles != "true" && roles != "false" {
+		return faultIn("roles", "not true or false")
 	}
 	var below warm.Path
 	if prefix != "" {
@@ -73,6 +70,9 @@ func (a *api) generations(w http.ResponseWriter, r *http.Request) error {
 		Total       int                   `json:"total"`
 		Generations []warm.GenerationInfo `json:"generations"`
 	}{Total: len(all), Generations: all[:min(len(all), most)]}
+	if roles == "true" {
+		a.Warmer.DescribeRoles(answer.Generations)
+	}
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }

@@ -15,7 +15,7 @@ const noRoute = "none"
 var (
 	routes = []string{
 		"POST /warm", "GET /warm", "GET /warm/{id}", "DELETE /warm/{id}", "POST /invalidate", "POST /retain", "POST /bypass",
-		"GET /explain", "GET /generations", "GET /stats", "GET /config", "GET /v1/tables/*", "POST /v1/tables/*",
+		"GET /explain", "GET /generations", "GET /residency", "GET /objects", "GET /stats", "GET /config", "GET /v1/tables/*", "POST /v1/tables/*",
 	}
 	statuses = []string{"2xx", "4xx", "5xx", left}
 )
