@@ -19,7 +19,7 @@ import (
 //go:generate go test -run TestLanceDocument -update .
 
 // example matches a command in a document and the output below it.
-var example = regexp.MustCompile("(?s)```sh\n(sidecar [^\n]*)\n```\n\n```text\n(.*?)```\n")
+var example = regexp.MustCompile("(?s)```sh golden\n(sidecar [^\n]*)\n```\n\n```text golden\n(.*?)```\n")
 
 const digestPipe = " | LC_ALL=C sort | sha256sum"
 
@@ -56,10 +56,10 @@ func checkExamples(t *testing.T, root, file string, least int) {
 			got = fmt.Sprintf("%x  -\n", sha256.Sum256([]byte(strings.Join(lines, ""))))
 			command += digestPipe
 		}
-		return "```sh\n" + command + "\n```\n\n```text\n" + got + "```\n"
+		return "```sh golden\n" + command + "\n```\n\n```text golden\n" + got + "```\n"
 	})
-	if n < least {
-		t.Errorf("found %d examples", n)
+	if marked := strings.Count(string(text), "```sh golden\n"); n < least || n != marked {
+		t.Errorf("found %d examples, %d are marked as such", n, marked)
 	}
 	if *update {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
