@@ -24,7 +24,7 @@ const (
 // the object. An upload that fails is given up, so that its parts cost nothing.
 //
 // Errors: as Put.
-func (c *Client) PutMultipart(ctx context.Context, bucket, key string, body io.Reader, size, partBytes int64, h http.Header) (res PutResult, err error) {
+func (w Writes) PutMultipart(ctx context.Context, bucket, key string, body io.Reader, size, partBytes int64, h http.Header) (res PutResult, err error) {
 	if key == "" {
 		return PutResult{}, fmt.Errorf("put %s: %w: no key", bucket, ErrInvalid)
 	}
@@ -34,7 +34,7 @@ func (c *Client) PutMultipart(ctx context.Context, bucket, key string, body io.R
 	begin := h.Clone()
 	begin.Del("If-None-Match")
 	begin.Del("If-Match")
-	id, err := c.beginUpload(ctx, bucket, key, begin)
+	id, err := w.beginUpload(ctx, bucket, key, begin)
 	if err != nil {
 		return PutResult{}, fmt.Errorf("put %s/%q: %w", bucket, key, err)
 	}
@@ -47,7 +47,7 @@ func (c *Client) PutMultipart(ctx context.Context, bucket, key string, body io.R
 		actx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 		defer cancel()
 		// Nothing is lost if this fails but what the parts cost.
-		_, _ = c.write(actx, &Request{Method: http.MethodDelete, Bucket: bucket, Key: key, RawQuery: query})
+		_, _ = w.write(actx, &Request{Method: http.MethodDelete, Bucket: bucket, Key: key, RawQuery: query})
 	}()
 	type part struct {
 		PartNumber int
@@ -57,7 +57,7 @@ func (c *Client) PutMultipart(ctx context.Context, bucket, key string, body io.R
 	for off := int64(0); off < size; off += partBytes {
 		n := min(partBytes, size-off)
 		no := len(parts) + 1
-		header, err := c.write(ctx, &Request{
+		header, err := w.write(ctx, &Request{
 			Method: http.MethodPut, Bucket: bucket, Key: key, RawQuery: "partNumber=" + strconv.Itoa(no) + "&" + query,
 			Body: io.LimitReader(body, n), ContentLength: n,
 		})
@@ -81,7 +81,7 @@ func (c *Client) PutMultipart(ctx context.Context, bucket, key string, body io.R
 	}
 	// From here on an answer that does not come leaves open whether there is an object; giving up an upload that is complete does
 	// nothing.
-	etag, header, err := c.endUpload(ctx, &Request{
+	etag, header, err := w.endUpload(ctx, &Request{
 		Method: http.MethodPost, Bucket: bucket, Key: key, RawQuery: query, Header: end,
 		Body: bytes.NewReader(doc), ContentLength: int64(len(doc)),
 	})
@@ -93,8 +93,8 @@ func (c *Client) PutMultipart(ctx context.Context, bucket, key string, body io.R
 }
 
 // answer sends r and returns its small answer.
-func (c *Client) answer(ctx context.Context, r *Request) ([]byte, http.Header, error) {
-	resp, err := c.Do(ctx, r)
+func (w Writes) answer(ctx context.Context, r *Request) ([]byte, http.Header, error) {
+	resp, err := w.Do(ctx, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,8 +115,8 @@ func (c *Client) answer(ctx context.Context, r *Request) ([]byte, http.Header, e
 	return b, resp.Header, nil
 }
 
-func (c *Client) beginUpload(ctx context.Context, bucket, key string, h http.Header) (string, error) {
-	b, _, err := c.answer(ctx, &Request{Method: http.MethodPost, Bucket: bucket, Key: key, RawQuery: "uploads", Header: h})
+func (w Writes) beginUpload(ctx context.Context, bucket, key string, h http.Header) (string, error) {
+	b, _, err := w.answer(ctx, &Request{Method: http.MethodPost, Bucket: bucket, Key: key, RawQuery: "uploads", Header: h})
 	if err != nil {
 		return "", err
 	}
@@ -129,8 +129,8 @@ func (c *Client) beginUpload(ctx context.Context, bucket, key string, h http.Hea
 	return doc.UploadID, nil
 }
 
-func (c *Client) endUpload(ctx context.Context, r *Request) (string, http.Header, error) {
-	b, header, err := c.answer(ctx, r)
+func (w Writes) endUpload(ctx context.Context, r *Request) (string, http.Header, error) {
+	b, header, err := w.answer(ctx, r)
 	if err != nil {
 		return "", nil, err
 	}

@@ -31,23 +31,56 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, size int64
 	if err != nil {
 		return err
 	}
+	return Sender{s.client, s.single, s.part}.Put(ctx, s.bucket, key, body, size, opts)
+}
+
+// Writes is what a Sender needs of an origin. *origin.Client and origin.Writes have it.
+type Writes interface {
+	Put(ctx context.Context, bucket, key string, body io.Reader, size int64, h http.Header) (origin.PutResult, error)
+	PutMultipart(ctx context.Context, bucket, key string, body io.Reader, size, partBytes int64, h http.Header) (origin.PutResult, error)
+	Delete(ctx context.Context, bucket, key string, h http.Header) error
+}
+
+// Sender writes objects as a storage.Writer has to, whichever way the requests go.
+type Sender struct {
+	writes Writes
+	// single and part are singleBytes and partBytes, but in tests.
+	single, part int64
+}
+
+// NewSender returns a Sender by some writes, which it borrows.
+func NewSender(w Writes) Sender { return Sender{w, singleBytes, partBytes} }
+
+// WithParts returns a Sender that sends what is longer than single bytes in parts of at least part bytes.
+func (s Sender) WithParts(single, part int64) Sender { return Sender{s.writes, single, part} }
+
+// Put is the Put of a storage.Writer, for a bucket and a key.
+func (s Sender) Put(ctx context.Context, bucket, key string, body io.Reader, size int64, opts storage.PutOptions) (err error) {
 	h := http.Header{}
 	if opts.IfAbsent {
 		h.Set("If-None-Match", "*")
 	}
 	exact := &exactReader{r: body, left: size}
 	if size > s.single {
-		_, err = s.client.PutMultipart(ctx, s.bucket, key, exact, size, max(s.part, (size+maxParts-1)/maxParts), h)
+		_, err = s.writes.PutMultipart(ctx, bucket, key, exact, size, max(s.part, (size+maxParts-1)/maxParts), h)
 	} else {
-		_, err = s.client.Put(ctx, s.bucket, key, exact, size, h)
+		_, err = s.writes.Put(ctx, bucket, key, exact, size, h)
 	}
 	if err == nil {
 		return nil
 	}
 	if opts.IfAbsent && errors.Is(err, origin.ErrChanged) {
-		return fmt.Errorf("originstore: %s: %w: %w", s.url(key), storage.ErrExists, err)
+		return fmt.Errorf("originstore: s3://%s/%s: %w: %w", bucket, key, storage.ErrExists, err)
 	}
 	return fmt.Errorf("originstore: %w", err)
+}
+
+// Delete is the Delete of a storage.Writer, for a bucket and a key.
+func (s Sender) Delete(ctx context.Context, bucket, key string) error {
+	if err := s.writes.Delete(ctx, bucket, key, nil); err != nil && !errors.Is(err, origin.ErrNotFound) {
+		return fmt.Errorf("originstore: %w", err)
+	}
+	return nil
 }
 
 // Delete implements storage.Writer with one DELETE.
@@ -59,10 +92,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.client.Delete(ctx, s.bucket, key, nil); err != nil && !errors.Is(err, origin.ErrNotFound) {
-		return fmt.Errorf("originstore: %w", err)
-	}
-	return nil
+	return NewSender(s.client).Delete(ctx, s.bucket, key)
 }
 
 // errBody says that a body has not the length that was promised.

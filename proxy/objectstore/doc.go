@@ -20,5 +20,11 @@
 // [Count] tells where the answers to one caller came from.
 //
 // Errors are those of package storage for what is missing or out of range, with the service's own beneath; cancellation
-// comes through as itself. A Store holds nothing and needs no closing; it is safe for concurrent use. It does not write.
+// comes through as itself. A Store holds nothing and needs no closing; it is safe for concurrent use.
+//
+// A [Writer] is a Store that takes objects, each with one request or one multipart upload, on the way of a client's PUT:
+//
+//	storage.Writer.Put ── object.Service.Forward ── invalidate ── origin, with its credentials ── invalidate
+//
+// An error of Put other than storage.ErrExists leaves open whether the object is there; nothing is tried again here.
 package objectstore
