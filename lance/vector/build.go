@@ -84,7 +84,7 @@ func Build(ctx context.Context, src *Memory, opts BuildOptions) (*Built, error) 
 	if err != nil {
 		return nil, err
 	}
-	if src.dim > maxPackedDim || uint64(len(src.rows)) >= math.MaxUint32 {
+	if src.dim > maxCodedDim || uint64(len(src.rows)) >= math.MaxUint32 {
 		return nil, fmt.Errorf("%w: %d vectors of %d dimensions", ErrUnsupported, len(src.rows), src.dim)
 	}
 	rows, vectors := findable(src, opts.Metric)
@@ -101,7 +101,7 @@ func Build(ctx context.Context, src *Memory, opts BuildOptions) (*Built, error) 
 	if len(rows) == 0 {
 		return b, nil
 	}
-	g, err := buildGraph(ctx, newPacked(opts.Metric, q), graphParams{opts.M, opts.EfConstruction, opts.MaxLevels, opts.Seed, opts.Parallel})
+	g, err := buildGraph(ctx, newCoded(opts.Metric, q, hasKernel()), graphParams{opts.M, opts.EfConstruction, opts.MaxLevels, opts.Seed, opts.Parallel})
 	if err != nil {
 		return nil, err
 	}

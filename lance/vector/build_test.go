@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -23,7 +25,17 @@ func (s *slab) memory(t testing.TB) *Memory {
 	return m
 }
 
-func TestProductsOfPackedCodes(t *testing.T) {
+// eachKind runs a test over packed codes and, where the processor has it, with the kernel.
+func eachKind(t *testing.T, fn func(t *testing.T, kernel bool)) {
+	t.Run("packed", func(t *testing.T) { fn(t, false) })
+	if hasKernel() {
+		t.Run("kernel", func(t *testing.T) { fn(t, true) })
+	}
+}
+
+func TestDistancesOfCodes(t *testing.T) { eachKind(t, testDistancesOfCodes) }
+
+func testDistancesOfCodes(t *testing.T, kernel bool) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -35,25 +47,39 @@ func TestProductsOfPackedCodes(t *testing.T) {
 		for i := range dim {
 			codes[i], codes[dim+i] = 255, byte(255*(i%2))
 		}
-		p := newPacked(L2, &quantized{dim: dim, codes: codes})
-		back := make([]uint64, p.words)
+		c := newCoded(L2, &quantized{dim: dim, codes: codes}, kernel)
+		var q codedQuery
 		for i := range 4 {
-			p.backward(uint32(i), back)
-			for j := range 4 {
+			c.query(uint32(i), &q)
+			nodes := []uint64{3, 1, 7<<32 | 2, 0, 1}
+			got := c.distances(&q, nodes, nil)
+			for k, j := range []int{3, 1, 2, 0, 1} {
 				want := 0
 				for d := range dim {
 					diff := int(codes[i*dim+d]) - int(codes[j*dim+d])
 					want += diff * diff
 				}
-				if got := p.distance(uint32(i), back, uint32(j)); int(got) != want {
-					t.Fatalf("%d dimensions, %d to %d: %d, want %d", dim, i, j, got, want)
+				if int(got[k]) != want || c.distance(&q, uint32(j)) != got[k] {
+					t.Fatalf("%d dimensions, %d to %d: %d, want %d", dim, i, j, got[k], want)
+				}
+			}
+			for n := range len(nodes) + 1 {
+				for _, than := range append([]uint32{0, 1, math.MaxUint32}, got...) {
+					want := slices.ContainsFunc(got[:n], func(d uint32) bool { return d < than })
+					if c.anyNearer(&q, nodes[:n], than) != want {
+						t.Fatalf("%d dimensions, %d: of %v, one less than %d: not %v", dim, i, got[:n], than, want)
+					}
 				}
 			}
 		}
 	}
 }
 
-func TestProductsOfPackedCodesOrderAsThoseOfTheirValues(t *testing.T) {
+func TestProductsOfCodesOrderAsThoseOfTheirValues(t *testing.T) {
+	eachKind(t, testProductsOfCodes)
+}
+
+func testProductsOfCodes(t *testing.T, kernel bool) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -63,15 +89,15 @@ func TestProductsOfPackedCodesOrderAsThoseOfTheirValues(t *testing.T) {
 		vectors[i] = r.Float32()*5 - 3
 	}
 	q := quantize(dim, vectors)
-	p := newPacked(Dot, q)
-	back := make([]uint64, p.words)
+	c := newCoded(Dot, q, kernel)
+	var query codedQuery
 	value := func(i, d int) float64 { return q.start + float64(q.codes[i*dim+d])*(q.end-q.start)/255 }
 	for i := range n {
-		p.backward(uint32(i), back)
+		c.query(uint32(i), &query)
 		products := map[uint32]float64{}
 		var order []uint32
 		for j := range uint32(n) {
-			k := p.distance(uint32(i), back, j)
+			k := c.distance(&query, j)
 			order = append(order, k)
 			products[k] = 0
 			for d := range dim {
@@ -252,4 +278,26 @@ func FuzzBuild(f *testing.F) {
 			t.Errorf("%v, want %v", got.Hits, want.Hits)
 		}
 	})
+}
+
+func TestTheKernelBuildsTheSameGraph(t *testing.T) {
+	if !hasKernel() {
+		t.Skip("this processor has no kernel")
+	}
+	for _, m := range []Metric{L2, Dot} {
+		for _, dim := range []int{5, 32, 70} {
+			q := quantize(dim, uniform(3, 700*dim))
+			var graphs []graph
+			for _, kernel := range []bool{false, true} {
+				g, err := buildGraph(t.Context(), newCoded(m, q, kernel), graphParams{m: 8, ef: 40, maxLevels: 5, seed: 1, parallel: 2})
+				if err != nil {
+					t.Fatal(err)
+				}
+				graphs = append(graphs, g.graph())
+			}
+			if diff := cmp.Diff(graphs[1], graphs[0], cmp.AllowUnexported(graph{}, level{})); diff != "" {
+				t.Fatalf("%s, %d dimensions (-kernel +packed):\n%s", m, dim, diff)
+			}
+		}
+	}
 }

@@ -19,7 +19,7 @@ import (
 //
 // A list holds keys: distance in the high half, node in the low one, so that keys order as candidates do.
 type graphBuilder struct {
-	codes  *packed
+	codes  *coded
 	params graphParams
 	level  []uint8 // of each node
 	entry  uint32
@@ -56,16 +56,15 @@ const (
 func key(distance, node uint32) uint64      { return uint64(distance)<<32 | uint64(node) }
 func nodeOf(k uint64) uint32                { return uint32(k) }
 func distanceOf(k uint64) uint32            { return uint32(k >> 32) }
-func (g *graphBuilder) size() int           { return g.codes.len() }
+func (g *graphBuilder) size() int           { return g.codes.count }
 func (g *graphBuilder) top() int            { return int(g.level[g.entry]) }
 func (g *graphBuilder) workers() int        { return len(g.pool) }
 func (g *graphBuilder) most(at int) int     { return g.params.most(at) }
-func (g *graphBuilder) words() []uint64     { return make([]uint64, g.codes.words) }
 func (g *graphBuilder) list(n int) []uint64 { return g.base[n*g.room : n*g.room+int(g.counts[n])] }
 
 // buildGraph builds the graph of at least one vector. It ends early with the context's error.
-func buildGraph(ctx context.Context, codes *packed, p graphParams) (*graphBuilder, error) {
-	n := codes.len()
+func buildGraph(ctx context.Context, codes *coded, p graphParams) (*graphBuilder, error) {
+	n := codes.count
 	g := &graphBuilder{codes: codes, params: p, level: randomLevels(n, p), room: 3 * p.m}
 	g.base, g.counts, g.upper = make([]uint64, n*g.room), make([]uint16, n), make([][][]uint64, n)
 	order := make([]uint32, n)
@@ -77,7 +76,7 @@ func buildGraph(ctx context.Context, codes *packed, p graphParams) (*graphBuilde
 	}
 	slices.SortStableFunc(order, func(a, b uint32) int { return int(g.level[b]) - int(g.level[a]) })
 	for range max(1, p.parallel) {
-		g.pool = append(g.pool, &buildScratch{seen: make([]uint32, n), query: g.words(), other: g.words()})
+		g.pool = append(g.pool, &buildScratch{seen: make([]uint32, n)})
 	}
 	g.entry = order[0]
 	for done := 1; done < n; {
@@ -203,20 +202,21 @@ func (g *graphBuilder) linkBack(level int, node uint32, k uint64, o *overflow) {
 
 // choose finds the neighbours of a node on each of its levels. mates are the nodes of its batch before it.
 func (g *graphBuilder) choose(s *buildScratch, mates []uint32, node uint32) [][]uint64 {
-	g.codes.backward(node, s.query)
+	g.codes.query(node, &s.query)
 	out := make([][]uint64, g.level[node]+1)
 	s.mates = s.mates[:0]
 	for _, m := range mates {
-		s.mates = append(s.mates, key(g.codes.distance(node, s.query, m), m))
+		s.mates = append(s.mates, uint64(m))
 	}
+	s.measure(g.codes, s.mates)
 	slices.Sort(s.mates)
-	s.entries = append(s.entries[:0], key(g.codes.distance(node, s.query, g.entry), g.entry))
+	s.entries = append(s.entries[:0], key(g.codes.distance(&s.query, g.entry), g.entry))
 	for level := g.top(); level >= 0; level-- {
 		if level > int(g.level[node]) {
-			s.entries[0] = g.descend(s, level, node, s.entries[0])
+			s.entries[0] = g.descend(s, level, s.entries[0])
 			continue
 		}
-		found := g.beam(s, level, node, g.params.ef)
+		found := g.beam(s, level, g.params.ef)
 		s.entries = append(s.entries[:0], found...)
 		s.candidates = mergeKeys(s.candidates[:0], found, s.mates, g.params.ef)
 		out[level] = slices.Clone(g.thin(s, s.candidates, g.most(level)))
@@ -236,13 +236,14 @@ func mergeKeys(dst, a, b []uint64, limit int) []uint64 {
 	return dst
 }
 
-// descend walks to the node of a level that no neighbour is nearer than.
-func (g *graphBuilder) descend(s *buildScratch, level int, node uint32, at uint64) uint64 {
+// descend walks to the node of a level that no neighbour is nearer to s.query than.
+func (g *graphBuilder) descend(s *buildScratch, level int, at uint64) uint64 {
 	for {
 		best := at
-		for _, k := range g.neighbours(level, nodeOf(at)) {
-			n := nodeOf(k)
-			best = min(best, key(g.codes.distance(node, s.query, n), n))
+		s.fresh = append(s.fresh[:0], g.neighbours(level, nodeOf(at))...)
+		s.measure(g.codes, s.fresh)
+		for _, k := range s.fresh {
+			best = min(best, k)
 		}
 		if best == at {
 			return at
@@ -251,9 +252,9 @@ func (g *graphBuilder) descend(s *buildScratch, level int, node uint32, at uint6
 	}
 }
 
-// beam returns the ef nodes of a level nearest to node, sorted, as far as they are found from s.entries. They are valid
+// beam returns the ef nodes of a level nearest to s.query, sorted, as far as they are found from s.entries. They are valid
 // until the next call.
-func (g *graphBuilder) beam(s *buildScratch, level int, node uint32, ef int) []uint64 {
+func (g *graphBuilder) beam(s *buildScratch, level, ef int) []uint64 {
 	s.nextSearch()
 	for _, k := range s.entries {
 		s.visit(nodeOf(k))
@@ -265,12 +266,14 @@ func (g *graphBuilder) beam(s *buildScratch, level int, node uint32, ef int) []u
 		if len(s.found) >= ef && k > s.found[0] {
 			break
 		}
+		s.fresh = s.fresh[:0]
 		for _, k := range g.neighbours(level, nodeOf(k)) {
-			n := nodeOf(k)
-			if !s.visit(n) {
-				continue
+			if s.visit(nodeOf(k)) {
+				s.fresh = append(s.fresh, k)
 			}
-			next := key(g.codes.distance(node, s.query, n), n)
+		}
+		s.measure(g.codes, s.fresh)
+		for _, next := range s.fresh {
 			if len(s.found) < ef || next < s.found[0] {
 				s.open.push(next)
 				s.found.offer(next, ef)
@@ -291,16 +294,10 @@ func (g *graphBuilder) thin(s *buildScratch, candidates []uint64, limit int) []u
 		if len(kept) == limit {
 			break
 		}
-		n := nodeOf(k)
-		if len(kept) > 0 {
-			g.codes.backward(n, s.other)
-		}
 		covered := false
-		for _, other := range kept {
-			if g.codes.distance(n, s.other, nodeOf(other)) < distanceOf(k) {
-				covered = true
-				break
-			}
+		if len(kept) > 0 {
+			g.codes.query(nodeOf(k), &s.other)
+			covered = g.codes.anyNearer(&s.other, kept, distanceOf(k))
 		}
 		if !covered {
 			kept = append(kept, k)
@@ -364,8 +361,9 @@ func (g *graphBuilder) connect(order []uint32) {
 			if int(g.counts[last]) >= g.room {
 				last = order[slices.IndexFunc(order, func(n uint32) bool { return reached[n] && int(g.counts[n]) < g.room })]
 			}
-			g.codes.backward(node, g.pool[0].query)
-			from = key(g.codes.distance(node, g.pool[0].query, last), last)
+			query := &g.pool[0].query
+			g.codes.query(node, query)
+			from = key(g.codes.distance(query, last), last)
 		}
 		g.addLink(nodeOf(from), key(distanceOf(from), node))
 		reach(node)
@@ -388,9 +386,9 @@ func (g *graphBuilder) bridge(node uint32, reached []bool) (from uint64, ok bool
 		return from, true
 	}
 	s := g.pool[0]
-	g.codes.backward(node, s.query)
-	s.entries = append(s.entries[:0], key(g.codes.distance(node, s.query, g.entry), g.entry))
-	found := g.beam(s, 0, node, g.params.ef)
+	g.codes.query(node, &s.query)
+	s.entries = append(s.entries[:0], key(g.codes.distance(&s.query, g.entry), g.entry))
+	found := g.beam(s, 0, g.params.ef)
 	return from, pick(found, g.most(0)) || pick(found, g.room)
 }
 

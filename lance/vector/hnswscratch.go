@@ -6,11 +6,21 @@ type buildScratch struct {
 	search       uint32
 	open         lowFirst
 	found        highFirst
-	query, other []uint64 // vectors, backward
+	query, other codedQuery
+	fresh        []uint64 // to be measured
+	measured     []uint32
 	entries      []uint64
 	mates        []uint64
 	candidates   []uint64
 	kept, passed []uint64
+}
+
+// measure sets the distances of keys to those from s.query.
+func (s *buildScratch) measure(codes *coded, keys []uint64) {
+	s.measured = codes.distances(&s.query, keys, s.measured[:0])
+	for i, d := range s.measured {
+		keys[i] = key(d, nodeOf(keys[i]))
+	}
 }
 
 func (s *buildScratch) nextSearch() {

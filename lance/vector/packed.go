@@ -1,7 +1,5 @@
 package vector
 
-import "math"
-
 // packed are the codes of an index three to a word, so that one multiplication of words makes three products of codes:
 //
 //	forward   bits 0-7 a0 | 21-28 a1 | 42-49 a2
@@ -11,12 +9,8 @@ import "math"
 // Eight such products can be added up before the sum outgrows its 21 bits or the products below it reach into them.
 // Products of codes are whole numbers and exact. Compared with a loop over bytes that takes a third of the time.
 type packed struct {
-	words   int // of a vector
-	data    []uint64
-	squares []uint32 // of each vector: the sum of the squares of its codes
-	// shares, for Dot, are what each vector adds to a product of values beside the product of codes, in squared steps: a
-	// value is start + code * step, so that products of values are those of codes and shares of both, and a constant.
-	shares []float32
+	words int // of a vector
+	data  []uint64
 }
 
 const (
@@ -24,34 +18,21 @@ const (
 	laneMask  = 1<<laneBits - 1
 	lanes     = 3
 	blockSize = 8 // words whose products are added up in one go
-	// maxPackedDim keeps squared distances within 32 bits.
-	maxPackedDim = math.MaxUint32 / (255 * 255)
 )
 
-// newPacked packs codes for distances of a metric; those of cosine are of vectors at length 1, and ranked by L2.
-func newPacked(m Metric, q *quantized) *packed {
+func newPacked(q *quantized) *packed {
 	dim, codes := q.dim, q.codes
 	p := &packed{words: (dim + lanes*blockSize - 1) / (lanes * blockSize) * blockSize}
 	n := len(codes) / dim
-	p.data, p.squares = make([]uint64, n*p.words), make([]uint32, n)
+	p.data = make([]uint64, n*p.words)
 	for i := range n {
-		code := codes[i*dim : (i+1)*dim]
 		to := p.at(uint32(i))
-		sum, square := uint32(0), uint32(0)
-		for d, c := range code {
+		for d, c := range codes[i*dim : (i+1)*dim] {
 			to[d/lanes] |= uint64(c) << (d % lanes * laneBits)
-			sum += uint32(c)
-			square += uint32(c) * uint32(c)
-		}
-		p.squares[i] = square
-		if m == Dot && q.end > q.start {
-			p.shares = append(p.shares, float32(float64(sum)*q.start*255/(q.end-q.start)))
 		}
 	}
 	return p
 }
-
-func (p *packed) len() int { return len(p.squares) }
 
 func (p *packed) at(i uint32) []uint64 {
 	from := int(i) * p.words
@@ -63,24 +44,6 @@ func (p *packed) backward(i uint32, dst []uint64) {
 	for w, v := range p.at(i) {
 		dst[w] = v&laneMask<<(2*laneBits) | v&(laneMask<<laneBits) | v>>(2*laneBits)
 	}
-}
-
-// distance is a number that orders as the distance of two vectors' codes does: of i, given backward as from, and of j.
-func (p *packed) distance(i uint32, from []uint64, j uint32) uint32 {
-	dot := dotPacked(from, p.at(j))
-	if p.shares == nil {
-		return uint32(uint64(p.squares[i]) + uint64(p.squares[j]) - 2*dot)
-	}
-	return descending(float32(dot) + p.shares[i] + p.shares[j])
-}
-
-// descending maps a float to a number that is the less the greater it is.
-func descending(v float32) uint32 {
-	b := math.Float32bits(v)
-	if b>>31 != 0 {
-		return b
-	}
-	return ^b &^ (1 << 31)
 }
 
 // dotPacked is the product of two vectors, one of them backward. They have whole blocks.
