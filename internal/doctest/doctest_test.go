@@ -105,13 +105,14 @@ case $1 in
 serve) ;;
 *) echo "$@"; exit ;;
 esac
+sleep 1000 &
+child=$!
+trap 'kill $child; exit 0' TERM
 echo '"listener":"s3","url":"http://127.0.0.1:1111"'
 echo '"listener":"admin","url":"http://127.0.0.1:2222"'
 echo '"listener":"ops","url":"http://127.0.0.1:3333"'
 echo '  export PASTED=yes'
 echo '"msg":"ready"'
-trap 'kill $!; exit 0' TERM
-sleep 1000 &
 wait
 `
 
