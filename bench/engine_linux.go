@@ -195,7 +195,7 @@ func engineBench(ctx context.Context, o engineOptions, stdout, stderr io.Writer)
 				if err != nil {
 					return fmt.Errorf("%s, %s, %v: %w", x.name, kind, latency, err)
 				}
-				if kind == kindVector {
+				if kind == kindVector && len(m.found) > 0 {
 					m.Recall = truth.recall(m.found)
 				}
 				r.add(m)

@@ -46,6 +46,7 @@ func TestFiguresOfTheEngine(t *testing.T) {
 	r := &engineResult{}
 	r.add(&engineMeasured{Subject: lanceHearth, Kind: kindVector, Fresh: all, Repeated: all, CPU: 2, Recall: 0.5})
 	r.add(&engineMeasured{Subject: engineHearth, Kind: kindVector, Fresh: all, Repeated: all, CPU: 1})
+	r.add(&engineMeasured{Subject: engineProcess, Kind: kindVector, Fresh: all[:1]})
 	var out strings.Builder
 	if err := r.write(&out); err != nil || !strings.Contains(out.String(), "1.0x 1.0x 2.0x "+lanceHearth) || !strings.Contains(out.String(), "0.500") {
 		t.Errorf("%v\n%s", err, &out)

@@ -67,6 +67,9 @@ func (s *engineStage) measure(ctx context.Context, x engineSubject, kind string,
 		}
 		m.Fresh = append(m.Fresh, d)
 	}
+	if x.repeated == nil {
+		return m, nil
+	}
 	// The first few are asked twice: at first they warm the subject up.
 	warming := min(warmups, len(queries))
 	before := s.origin.Count("")
@@ -87,7 +90,7 @@ func (s *engineStage) measure(ctx context.Context, x engineSubject, kind string,
 func (r *engineResult) check() error {
 	first := map[string]*engineMeasured{}
 	for _, m := range r.Measured {
-		if m.Kind == kindVector || m.Kind == kindText {
+		if m.Kind == kindVector || m.Kind == kindText || len(m.found) == 0 {
 			continue // neighbours are approximate, and equal scores come in any order
 		}
 		f := first[m.Kind]
@@ -111,7 +114,7 @@ func timeAt(all []time.Duration, q float64) time.Duration {
 }
 
 // against names the subject that another one is held against.
-var against = map[string]string{lanceHearth: lanceDirect, engineHearth: lanceHearth, engineLocal: lanceLocal}
+var against = map[string]string{lanceHearth: lanceDirect, engineHearth: lanceHearth, engineProcess: lanceHearth, engineLocal: lanceLocal}
 
 // write prints a table for each latency.
 func (r *engineResult) write(w io.Writer) error {
@@ -134,10 +137,18 @@ func (r *engineResult) write(w io.Writer) error {
 				continue
 			}
 			recall, ratio := "", ""
-			if m.Kind == kindVector {
+			if m.Kind == kindVector && len(m.Repeated) > 0 {
 				recall = fmt.Sprintf("%.3f", m.Recall)
 			}
-			if o := by[key(against[m.Subject], m.Kind, latency)]; o != nil {
+			o := by[key(against[m.Subject], m.Kind, latency)]
+			switch {
+			case len(m.Repeated) == 0:
+				if o != nil {
+					ratio = fmt.Sprintf("%.1fx %s", float64(timeAt(o.Fresh, 0.5))/float64(timeAt(m.Fresh, 0.5)), o.Subject)
+				}
+				fmt.Fprintf(t, " %s\t %s\t %s\t \t \t \t \t \t %s\t\n", m.Kind, m.Subject, ms(timeAt(m.Fresh, 0.5)), ratio)
+				continue
+			case o != nil:
 				ratio = fmt.Sprintf("%.1fx %.1fx %.1fx %s", float64(timeAt(o.Fresh, 0.5))/float64(timeAt(m.Fresh, 0.5)),
 					float64(timeAt(o.Repeated, 0.5))/float64(timeAt(m.Repeated, 0.5)), float64(o.CPU)/float64(m.CPU), o.Subject)
 			}

@@ -34,6 +34,8 @@ type engineSubject struct {
 	// repeated asks queries one after another, in one process. It also says how much processor time that process took,
 	// from the end of the first few on.
 	repeated func(ctx context.Context, warmups int, queries []engineQuery) ([]engineAnswer, time.Duration, error)
+	// Subjects that only ever ask once have none.
+	//
 	// fresh asks one query in a new process, or of a new engine, and says how long that took with the opening of the table.
 	fresh func(ctx context.Context, q engineQuery) (time.Duration, error)
 }
@@ -50,6 +52,7 @@ const (
 	lanceDirect   = "LanceDB"
 	lanceHearth   = "LanceDB through Hearth"
 	engineHearth  = "engine in Hearth"
+	engineProcess = "sidecar lsm through Hearth"
 	lanceLocal    = "LanceDB, local files"
 	engineLocal   = "engine, local files"
 	warmups       = 5
@@ -61,7 +64,8 @@ func (s *engineStage) subjects() []engineSubject {
 	return []engineSubject{
 		s.lanceSubject(lanceDirect, false, engineURI, s.origin.URL()),
 		s.lanceSubject(lanceHearth, false, engineURI, s.hearth.s3),
-		{name: engineHearth, repeated: s.askHearth, fresh: s.freshProcess},
+		{name: engineHearth, repeated: s.askHearth, fresh: s.freshHearth},
+		{name: engineProcess, fresh: s.freshProcess},
 		s.lanceSubject(lanceLocal, true, local, ""),
 		{name: engineLocal, local: true, repeated: s.askLocal, fresh: s.freshLocal},
 	}
@@ -151,30 +155,49 @@ func ask(warmups int, queries []engineQuery, cpu func() (time.Duration, error), 
 	return answers, took - from, err
 }
 
-// askHearth asks the engine in Hearth by HTTP, for Arrow.
+// askHearth asks the engine in Hearth.
 func (s *engineStage) askHearth(ctx context.Context, warmups int, queries []engineQuery) ([]engineAnswer, time.Duration, error) {
-	return ask(warmups, queries, s.hearth.cpu, func(q engineQuery) (a engineAnswer, err error) {
-		verb, body := q.body()
-		b, err := json.Marshal(body)
-		if err != nil {
-			return a, err
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.hearth.admin+"/v1/tables/"+engineTable+"/"+verb, bytes.NewReader(b))
-		if err != nil {
-			return a, err
-		}
-		req.Header.Set("Accept", "application/vnd.apache.arrow.stream")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return a, err
-		}
-		if resp.StatusCode != http.StatusOK {
-			text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // it is reported as far as it can be read
-			return a, errors.Join(fmt.Errorf("%s: %s", resp.Status, text), resp.Body.Close())
-		}
-		a, err = readStream(resp.Body, q.Kind)
-		return a, errors.Join(err, resp.Body.Close())
-	})
+	return ask(warmups, queries, s.hearth.cpu, func(q engineQuery) (engineAnswer, error) { return s.hearth.ask(ctx, http.DefaultClient, q) })
+}
+
+// freshHearth asks a Hearth that was just started and has warmed the table, but never had it open, over a new connection.
+func (s *engineStage) freshHearth(ctx context.Context, q engineQuery) (took time.Duration, err error) {
+	h, err := s.startHearth(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, h.stop()) }()
+	if err := h.warm(ctx); err != nil {
+		return 0, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	began := time.Now()
+	_, err = h.ask(ctx, client, q)
+	return time.Since(began), err
+}
+
+// ask asks the engine by HTTP, for Arrow.
+func (h *hearthProcess) ask(ctx context.Context, client *http.Client, q engineQuery) (a engineAnswer, err error) {
+	verb, body := q.body()
+	b, err := json.Marshal(body)
+	if err != nil {
+		return a, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.admin+"/v1/tables/"+engineTable+"/"+verb, bytes.NewReader(b))
+	if err != nil {
+		return a, err
+	}
+	req.Header.Set("Accept", "application/vnd.apache.arrow.stream")
+	resp, err := client.Do(req)
+	if err != nil {
+		return a, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // it is reported as far as it can be read
+		return a, errors.Join(fmt.Errorf("%s: %s", resp.Status, text), resp.Body.Close())
+	}
+	a, err = readStream(resp.Body, q.Kind)
+	return a, errors.Join(err, resp.Body.Close())
 }
 
 // readStream takes an answer to its end.
