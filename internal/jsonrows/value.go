@@ -93,13 +93,12 @@ func (v *value) word() []byte {
 
 // skip passes over the next value and returns its text.
 func (v *value) skip() string {
+	first := v.peek()
 	start := v.at
-	switch v.peek() {
+	switch first {
 	case '"':
-		start = v.at
 		v.text()
 	case '{', '[':
-		start = v.at
 		for depth := 0; ; {
 			switch v.peek() {
 			case '"':
@@ -116,7 +115,6 @@ func (v *value) skip() string {
 			}
 		}
 	default:
-		start = v.at
 		v.word()
 	}
 	return string(v.json[start:v.at])
