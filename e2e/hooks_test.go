@@ -69,7 +69,7 @@ func TestHooksOfTheDocumentationRun(t *testing.T) {
 			run(t, "http://127.0.0.1:1", s.S3, token) // nobody is there
 		})
 	}
-	if ran["sh"] != 3 || ran["python"] != 1 || ran["js"] != 1 || ran["go"] != 1 {
+	if ran["sh"] != 3 || ran["python"] != 1 || ran["js"] != 1 || ran["go"] != 1 || ran["rust"] != 1 {
 		t.Errorf("the document has %v", ran)
 	}
 }
@@ -157,6 +157,11 @@ await table.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll()
 			"func main() {\n\tif err := run(context.Background()); err != nil {\n\t\tpanic(err)\n\t}\n}\n"
 		return func(t *testing.T, admin, _, token string) string {
 			return must(t, environment(clientEnv(), admin, token), "go", "run", write(t, "main.go", code))
+		}
+	case "rust":
+		program := rustHook(t, b.Code)
+		return func(t *testing.T, admin, _, token string) string {
+			return must(t, environment(clientEnv(), admin, token), program)
 		}
 	default:
 		t.Fatalf("nobody knows how to run %s", b.Language)

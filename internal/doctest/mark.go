@@ -25,7 +25,7 @@ var marks = map[string][]string{
 	"serve":    {"sh"},
 	"e2e":      {"sh", "python", "js", "javascript"},
 	"golden":   {"sh", "text"},
-	"hook":     {"sh", "python", "js", "go"},
+	"hook":     {"sh", "python", "js", "go", "rust"},
 	"ci":       {"sh"},
 	"config":   {"yaml"},
 	"keys":     {"yaml"},
