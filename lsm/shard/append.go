@@ -62,6 +62,9 @@ func (w *Writer) appendGroup(group []*put) {
 	if err == nil {
 		w.mu.stats.Puts += int64(len(group))
 		w.mu.stats.Entries++
+		if w.mu.active.full(&w.opts) {
+			w.freezeLocked() // behind a whole entry, which belongs to one generation
+		}
 	}
 	w.changedLocked()
 	w.mu.Unlock()

@@ -87,7 +87,7 @@ func (w *Writer) nextFlush() (m *memTable, due time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a, due := w.mu.active, time.Hour
-	full := a.rows >= w.opts.MaxRows || a.bytes >= w.opts.MaxBytes || w.mu.held+w.mu.queued >= w.opts.MemoryBytes
+	full := a.full(&w.opts) || w.mu.held+w.mu.queued >= w.opts.MemoryBytes
 	if w.opts.MaxAge > 0 && a.rows > 0 {
 		due = max(w.opts.MaxAge-w.now().Sub(a.since), 0)
 		full = full || due == 0

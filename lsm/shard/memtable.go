@@ -28,6 +28,9 @@ func (m *memTable) add(b arrow.RecordBatch, position uint64, now time.Time) {
 	m.last = position
 }
 
+// full reports whether it is to be flushed for its size.
+func (m *memTable) full(o *Options) bool { return m.rows >= o.MaxRows || m.bytes >= o.MaxBytes }
+
 func (m *memTable) release() {
 	for _, b := range m.batches {
 		b.Release()

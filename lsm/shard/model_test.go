@@ -101,11 +101,13 @@ type world struct {
 	value  int64
 	// may are the values that a key may have; 0 is none. One value is certain.
 	may map[string][]int64
+	// noted counts how often may was noted of a key.
+	noted map[string]int
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	s := storage.NewMemStore()
-	return &world{t: t, store: s, layout: newTable(t, s), random: rand.New(rand.NewPCG(seed, 1)), may: map[string][]int64{}}
+	return &world{t: t, store: s, layout: newTable(t, s), random: rand.New(rand.NewPCG(seed, 1)), may: map[string][]int64{}, noted: map[string]int{}}
 }
 
 // chance is true once in n times.
@@ -162,7 +164,7 @@ func (w *world) act(x *Writer) {
 	key := "k" + strconv.Itoa(w.number(8))
 	w.mu.Lock()
 	w.value++
-	value := w.value
+	value, noted := w.value, w.noted[key]
 	w.mu.Unlock()
 	var err error
 	switch w.number(8) {
@@ -177,11 +179,12 @@ func (w *world) act(x *Writer) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err == nil {
+	if err == nil && w.noted[key] == noted {
 		w.may[key] = []int64{value}
-	} else {
+	} else { // in doubt, or side by side with another writer: either of them may have been the last
 		w.may[key] = append(w.mayLocked(key), value)
 	}
+	w.noted[key]++
 }
 
 func (w *world) mayLocked(key string) []int64 {

@@ -149,6 +149,30 @@ func TestMemTablesAreFlushedByRowsBytesAndAge(t *testing.T) {
 	}
 }
 
+func TestGenerationsKeepTheirSizeWhileAFlushIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &gated{Writer: storage.NewMemStore()}
+		w := open(t, s, newTable(t, s), Options{MaxRows: 2})
+		s.close()
+		want := map[string]int64{}
+		for i := range int64(9) {
+			one := map[string]int64{string(rune('a' + i)): i}
+			must(t, putAll(t.Context(), w, one))
+			maps.Copy(want, one)
+			synctest.Wait()
+		}
+		if got := w.Stats(); got.Generation != 5 || got.MemoryRows != 9 {
+			t.Errorf("%+v", got)
+		}
+		s.open()
+		must(t, w.Close(t.Context()))
+		if got := w.Stats(); got.Flushes != 5 || got.MemoryRows != 0 {
+			t.Errorf("%+v", got)
+		}
+		wantContents(t, s.Writer, want)
+	})
+}
+
 func TestBeyondTheBoundCallersWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &gated{Writer: storage.NewMemStore()}
