@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hearthcache/hearth/lance/schema"
+	"github.com/hearthcache/hearth/lsm/internal/gather"
 )
 
 // fetch reads rows, in the order given. The caller releases the batch.
@@ -81,7 +82,7 @@ func (q *query) fetch(ctx context.Context, rows []ref, fields []*schema.Field, a
 		return nil, err
 	}
 	defer all.Release()
-	return gatherBatch(mem, all, order)
+	return gather.Batch(mem, all, order)
 }
 
 // concat puts batches of one schema behind each other.

@@ -198,3 +198,9 @@ func indexValue(cols []arrow.Array, row int) (btree.Value, error) {
 	}
 	return btree.CompositeKey(parts...)
 }
+
+func releaseAll[T interface{ Release() }](all []T) {
+	for _, x := range all {
+		x.Release()
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/schema"
 	"github.com/hearthcache/hearth/lsm/filter"
+	"github.com/hearthcache/hearth/lsm/internal/gather"
 )
 
 // ScanOptions choose what a scan returns. The zero value is every row and every column.
@@ -288,7 +289,7 @@ func (q *query) scanKeeping(ctx context.Context, o *opened, c *conform, so ScanO
 				return x, err
 			}
 			defer x.Release()
-			return gatherBatch(mem, x, rows)
+			return gather.Batch(mem, x, rows)
 		}()
 		if err != nil {
 			return err

@@ -1,6 +1,13 @@
-package lsm
+// Package gather picks rows out of Arrow arrays: Batch takes rows of a batch in any order, as lookups, filters and the
+// routing of rows to shards need them. Values of fixed width, texts and vectors are copied in a loop of their own, all other
+// types run by run of neighbours.
+//
+// What it is given is borrowed, what it returns belongs to the caller and shares no memory with what was given, but for a
+// run that is alone. It keeps nothing, and fails with ErrTooLarge, or with an error of Arrow.
+package gather
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -10,9 +17,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// gatherBatch returns the given rows of a batch, in the order given. The caller releases the result; the batch is
+// ErrTooLarge says that the values do not fit into one array of their type.
+var ErrTooLarge = errors.New("gather: too large")
+
+// Batch returns the given rows of a batch, in the order given. The caller releases the result; the batch is
 // borrowed.
-func gatherBatch(mem memory.Allocator, b arrow.RecordBatch, rows []int) (arrow.RecordBatch, error) {
+func Batch(mem memory.Allocator, b arrow.RecordBatch, rows []int) (arrow.RecordBatch, error) {
 	cols := make([]arrow.Array, 0, b.NumCols())
 	defer func() { releaseAll(cols) }()
 	for _, c := range b.Columns() {
@@ -152,7 +162,7 @@ func gatherText(mem memory.Allocator, arr arrow.Array, rows []int) (arrow.Array,
 		total += int(offsets[r+1] - offsets[r])
 	}
 	if total > math.MaxInt32 {
-		return nil, fmt.Errorf("%w: %d bytes of text in one batch", ErrUnsupported, total)
+		return nil, fmt.Errorf("%w: %d bytes of text in one batch", ErrTooLarge, total)
 	}
 	valid, nulls := validity(mem, arr, rows)
 	defer release(valid)

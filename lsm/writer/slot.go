@@ -1,0 +1,148 @@
+package writer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/hearthcache/hearth/lsm/shard"
+	"github.com/hearthcache/hearth/lsm/wal"
+)
+
+// slot is a shard that rows belong to: its writer, from the first claim on, and what came before that writer.
+type slot struct {
+	id        uuid.UUID
+	turn      chan struct{} // one token: claims of a shard take turns
+	reclaimed int           // how often Options.Reclaim took it back; belongs to who has the token
+
+	mu struct {
+		sync.Mutex
+		writer *shard.Writer
+		before shard.Stats // of earlier writers
+	}
+}
+
+func (s *slot) current() *shard.Writer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.writer
+}
+
+// slot returns the slot of a shard, which is made when there is none. Slots stay.
+func (w *Writer) slot(id uuid.UUID) (*slot, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.closed {
+		return nil, ErrClosed
+	}
+	s := w.mu.slots[id]
+	if s == nil {
+		if len(w.mu.slots) >= w.opts.MaxShards {
+			return nil, fmt.Errorf("%w: %d are held already", ErrShards, len(w.mu.slots))
+		}
+		s = &slot{id: id, turn: make(chan struct{}, 1)}
+		s.turn <- struct{}{}
+		w.mu.slots[id] = s
+	}
+	return s, nil
+}
+
+// held are the slots in the order of their shards' ids.
+func (w *Writer) held() []*slot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.SortedFunc(maps.Values(w.mu.slots), func(a, b *slot) int { return bytes.Compare(a.id[:], b.id[:]) })
+}
+
+// hold returns the writer of a shard, which is claimed if it is not held. One that was lost is claimed again when reopen says
+// so, when it was not lost to another writer, or when Options.Reclaim allows it.
+func (w *Writer) hold(ctx context.Context, id uuid.UUID, reopen bool) (*shard.Writer, error) {
+	s, err := w.slot(id)
+	if err != nil {
+		return nil, err
+	}
+	if sw := s.current(); sw != nil && sw.Err() == nil {
+		return sw, nil
+	}
+	select {
+	case <-s.turn:
+		defer func() { s.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if w.isClosed() { // or else the writer that Close has ended would look like one that was lost
+		return nil, ErrClosed
+	}
+	if sw := s.current(); sw != nil {
+		lost := sw.Err()
+		if lost == nil {
+			return sw, nil
+		}
+		if reopen {
+			s.reclaimed = 0
+		} else if err := w.mayReclaim(ctx, s, sw, lost); err != nil {
+			return nil, err
+		}
+		s.retire(ctx)
+	}
+	sw, err := shard.Open(ctx, w.store, w.layout, id.String(), w.opts.Shard)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	closed := w.mu.closed
+	if !closed {
+		s.mu.Lock()
+		s.mu.writer = sw
+		s.mu.Unlock()
+	}
+	w.mu.Unlock()
+	if closed {
+		_ = sw.Close(ctx) // nothing was put; what was replayed is in the log
+		return nil, ErrClosed
+	}
+	return sw, nil
+}
+
+// mayReclaim says why a writer that was lost is not to be claimed again by a put; nil if it is.
+func (w *Writer) mayReclaim(ctx context.Context, s *slot, sw *shard.Writer, lost error) error {
+	if !errors.Is(lost, wal.ErrFenced) {
+		// The store went silent, say. Somebody may have come in our stead, and does not deserve to be fenced by the news
+		// that we are back.
+		m, err := wal.Newest(ctx, w.store, s.id.String())
+		if err != nil {
+			return err
+		}
+		if m == nil || m.WriterEpoch <= sw.Epoch() {
+			return nil
+		}
+		lost = fmt.Errorf("%w: after %w", wal.ErrFenced, lost)
+	}
+	if !w.opts.Reclaim || s.reclaimed >= maxReclaims {
+		return lost
+	}
+	s.reclaimed++
+	return nil
+}
+
+// retire ends a writer that was lost. Its rows are in the log.
+func (s *slot) retire(ctx context.Context) {
+	s.mu.Lock()
+	sw := s.mu.writer
+	s.mu.writer = nil
+	s.mu.Unlock()
+	if sw == nil {
+		return
+	}
+	_ = sw.Close(ctx) // says why it was lost, which is known
+	s.mu.Lock()
+	add(&s.mu.before, sw.Stats())
+	s.mu.before.Generation = 0
+	s.mu.Unlock()
+}
