@@ -76,7 +76,7 @@ func buildGraph(ctx context.Context, codes *coded, p graphParams) (*graphBuilder
 	}
 	slices.SortStableFunc(order, func(a, b uint32) int { return int(g.level[b]) - int(g.level[a]) })
 	for range max(1, p.parallel) {
-		g.pool = append(g.pool, &buildScratch{seen: make([]uint32, n)})
+		g.pool = append(g.pool, &buildScratch{seen: make([]uint8, n)})
 	}
 	g.entry = order[0]
 	for done := 1; done < n; {

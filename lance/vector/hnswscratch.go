@@ -2,8 +2,8 @@ package vector
 
 // buildScratch is the working memory of one worker.
 type buildScratch struct {
-	seen         []uint32 // by node: the search that visited it last
-	search       uint32
+	seen         []uint8 // by node: the search that visited it last; bytes, so that they stay in the processor's cache
+	search       uint8
 	open         lowFirst
 	found        highFirst
 	query, other codedQuery
