@@ -65,6 +65,10 @@ type Options struct {
 	Peers *Peers
 	// Engine answers queries on tables; nil leaves their paths out.
 	Engine Engine
+	// Writers write to tables; nil answers 403 to those who ask for it.
+	Writers Writers
+	// MaxWriteBytes bounds the body of a request that writes. Default DefaultMaxWriteBytes.
+	MaxWriteBytes int64
 	// Config returns the resolved settings for /config, without secrets; nil leaves the
 	// path out.
 	Config func() any
@@ -98,6 +102,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.MaxStreams < 0 {
 		return nil, errors.New("admin: max streams is negative")
+	}
+	if o.MaxWriteBytes <= 0 {
+		o.MaxWriteBytes = DefaultMaxWriteBytes
 	}
 	if o.MaxStreams == 0 {
 		o.MaxStreams = 64

@@ -17,6 +17,7 @@ const writeTimeout = 30 * time.Second
 type failure struct {
 	status  int
 	problem warm.Problem
+	written *written // of a request that brought rows, which may have done a part
 }
 
 func (f *failure) Error() string { return "admin: " + f.problem.Message }
@@ -73,8 +74,9 @@ func writeFailure(w http.ResponseWriter, f *failure) {
 		w.Header().Set("Retry-After", "1")
 	}
 	writeJSON(w, f.status, struct {
-		Error warm.Problem `json:"error"`
-	}{f.problem})
+		Error   warm.Problem `json:"error"`
+		Written *written     `json:"written,omitempty"`
+	}{f.problem, f.written})
 }
 
 // writeJSON answers with v, which always can be encoded.

@@ -34,16 +34,15 @@ const tablesPath = "/v1/tables/"
 // The table may also be given as s3://bucket/prefix, percent-encoded or not. Parameters are those of the query of a GET, or
 // the fields of the JSON object that a POST brings. See query.fields for them and answerRows for the forms of an answer.
 func (a *api) tables(w http.ResponseWriter, r *http.Request) error {
+	if table, verb, ok := writePath(r.Method, r.URL.Path); ok {
+		return a.writeTable(w, r, table, verb)
+	}
 	table, verb, explain := tableOf(r.URL.Path)
 	if verb == engine.Describe && r.Method != http.MethodGet {
-		return fault(http.StatusMethodNotAllowed, "method_not_allowed", "the path ends in none of /scan, /get, /search, and a table itself takes GET alone")
+		return fault(http.StatusMethodNotAllowed, "method_not_allowed", "the path ends in none of /scan, /get, /search, /put, /delete, /flush, /create, and a table itself takes GET alone")
 	}
-	p, err := a.pathIn("table", "s3://"+table)
-	if err != nil {
+	if _, err := a.tableIn(table); err != nil {
 		return err
-	}
-	if p.Key == "" || storage.CheckPath(table) != nil {
-		return faultIn("table", "not of the form bucket/prefix: empty, . and .. elements are not read")
 	}
 	q := query{request: engine.Request{Kind: verb, Table: table}}
 	if err := q.read(w, r); err != nil {
@@ -56,6 +55,18 @@ func (a *api) tables(w http.ResponseWriter, r *http.Request) error {
 		return a.explainQuery(w, r, q)
 	}
 	return a.answerRows(w, r, q)
+}
+
+// tableIn checks the path of a table.
+func (a *api) tableIn(table string) (warm.Path, error) {
+	p, err := a.pathIn("table", "s3://"+table)
+	if err != nil {
+		return p, err
+	}
+	if p.Key == "" || storage.CheckPath(table) != nil {
+		return p, faultIn("table", "not of the form bucket/prefix: empty, . and .. elements are not read")
+	}
+	return p, nil
 }
 
 // tableOf takes a path apart.

@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/hearthcache/hearth/lsm"
+	"github.com/hearthcache/hearth/lsm/generation"
+	"github.com/hearthcache/hearth/lsm/shard"
+	"github.com/hearthcache/hearth/lsm/wal"
 )
 
 var (
@@ -12,6 +15,22 @@ var (
 	ErrBusy = errors.New("engine: too many queries")
 	// ErrClosed says that the engine was closed.
 	ErrClosed = errors.New("engine: closed")
+)
+
+// Errors of writers, under names of this package for those who know no other.
+var (
+	// ErrFenced says that somebody else writes to a shard now. The next request takes it back.
+	ErrFenced = wal.ErrFenced
+	// ErrUnsettled says that nobody knows whether rows were written. Send them again.
+	ErrUnsettled = wal.ErrUnsettled
+	// ErrSealed says that a shard takes no writers.
+	ErrSealed = wal.ErrSealed
+	// ErrContended says that other writers kept coming first.
+	ErrContended = wal.ErrContended
+	// ErrRows says that rows do not fit their table.
+	ErrRows = generation.ErrRows
+	// ErrTooLarge says that rows alone are larger than what may lie in memory.
+	ErrTooLarge = shard.ErrTooLarge
 )
 
 // Invalid is a field of a request that makes no sense. It is an lsm.ErrQuery.

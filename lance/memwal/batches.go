@@ -213,3 +213,21 @@ func (s *messageStream) fill(p []byte) error {
 	}
 	return err
 }
+
+// ReadStreamSchema reads the schema at the beginning of an Arrow IPC stream, and no more of it. It fails as ReadStream does.
+func ReadStreamSchema(r io.Reader, o StreamOptions) (schema *arrow.Schema, err error) {
+	if o.MaxMessageBytes <= 0 {
+		o.MaxMessageBytes = 64 << 20
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			schema, err = nil, fmt.Errorf("arrow stream: %w: %v", ErrCorrupt, p)
+		}
+	}()
+	s := &batchStream{in: &messageStream{r: r, o: o}}
+	defer s.close()
+	if s.rows, err = ipc.NewReaderFromMessageReader(s.in); err != nil {
+		return nil, s.failure(err)
+	}
+	return s.rows.Schema(), nil
+}

@@ -73,6 +73,13 @@ func TestAStreamOfAStrangerIsReadMessageByMessage(t *testing.T) {
 	if rows, err := readStream(bytes.NewReader(arrowStream(t)), memwal.StreamOptions{}); err != nil || rows != nil {
 		t.Errorf("a stream without batches: %v, %v", rows, err)
 	}
+	schema, err := memwal.ReadStreamSchema(bytes.NewReader(whole[:len(whole)/2]), memwal.StreamOptions{})
+	if err != nil || schema.NumFields() != 3 || schema.Field(0).Name != "id" {
+		t.Errorf("got %v, %v", schema, err)
+	}
+	if _, err := memwal.ReadStreamSchema(bytes.NewReader(whole[:20]), memwal.StreamOptions{}); !errors.Is(err, memwal.ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
 	full := errors.New("full")
 	for name, x := range map[string]struct {
 		data []byte
@@ -108,6 +115,7 @@ func FuzzReadStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var reserved int64
 		_, err := readStream(bytes.NewReader(data), memwal.StreamOptions{MaxMessageBytes: 1 << 20, Reserve: func(n int64) error { reserved += n; return nil }})
+		_, _ = memwal.ReadStreamSchema(bytes.NewReader(data), memwal.StreamOptions{MaxMessageBytes: 1 << 20})
 		if err == nil && reserved > int64(len(data)) {
 			t.Errorf("%d bytes were taken for %d", reserved, len(data))
 		}
