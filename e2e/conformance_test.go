@@ -1,12 +1,12 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,22 +15,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// byDesign are the tests of the suite that pass at the origin and need not pass through
-// Hearth, by name or pattern, and why. docs/s3-compatibility.md says the same to users.
-var byDesign = []struct{ pattern, reason string }{
-	{"PostObject_expired_due_to_date", "how long a form may be sent is said by its policy; the day of the key may be a week back"},
-	{"PublicBucket_*", "nobody reads or writes anonymously, whatever a bucket's policy says"},
-	{"[GH]e[ta]*Object_overrides_fail_public", "nobody reads anonymously"},
-	{"RouterPostRoot", "not signed: refused before its route is looked at"},
-	{"RouterPostObjectWithoutQuery", "not signed: refused before its route is looked at"},
-	{"RouterPutPartNumberWithoutUploadId", "not signed: refused before its route is looked at"},
-	{"RouterPUTObjectOnlyUploadId", "not signed: refused before its route is looked at"},
-	{"RouterGetUploadsWithKey", "not signed: refused before its route is looked at"},
-	{"RouterListVersionsWithKey", "not signed: refused before its route is looked at"},
-	{"RouterCopySourceNotAllowed", "not signed: refused before its route is looked at"},
-}
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hearthcache/hearth/internal/compat"
+)
 
 // TestWhatTheSuiteFindsRightAtTheOriginIsRightThroughHearth runs versitygw's public S3 tests
 // against two fresh versitygw stores, one of them behind Hearth. What fails at the store (the
@@ -55,12 +44,18 @@ func TestWhatTheSuiteFindsRightAtTheOriginIsRightThroughHearth(t *testing.T) {
 	}
 
 	used := map[string]bool{}
+	results := map[string]compat.Verdict{}
+	for name := range atOrigin {
+		results[name] = compat.Fails
+	}
 	for _, name := range passed {
+		results[name] = compat.Passes
 		if throughHearth[name] == "" {
 			continue
 		}
-		if pattern := allowance(t, name); pattern != "" {
-			used[pattern] = true
+		if d, allowed := compat.Allows(name); allowed {
+			results[name] = compat.Differs
+			used[d.Pattern] = true
 			continue
 		}
 		// Side by side some tests get into each other's way: alone they have the last word.
@@ -75,26 +70,32 @@ func TestWhatTheSuiteFindsRightAtTheOriginIsRightThroughHearth(t *testing.T) {
 		}
 		t.Errorf("%s fails through Hearth: %s", name, throughHearth[name])
 	}
-	for _, d := range byDesign {
-		if !used[d.pattern] {
-			t.Errorf("%s fails no longer: take it off the list", d.pattern)
+	for _, d := range compat.Differences() {
+		if !used[d.Pattern] {
+			t.Errorf("%s fails no longer: take it off the list", d.Pattern)
 		}
 	}
+	record(t, results)
 }
 
-// allowance returns the pattern that lets a test fail through Hearth, or "".
-func allowance(t *testing.T, name string) string {
+// record writes the verdicts down where HEARTH_E2E_RECORD is set. Elsewhere the tests that ran have to be those of the
+// record, from which docs/s3-compatibility.md is made; how each ended is judged above.
+func record(t *testing.T, results map[string]compat.Verdict) {
 	t.Helper()
-	for _, d := range byDesign {
-		match, err := path.Match(d.pattern, name)
-		if err != nil {
-			t.Fatal(err)
+	if os.Getenv("HEARTH_E2E_RECORD") == "" {
+		want, got := slices.Sorted(maps.Keys(compat.Recorded())), slices.Sorted(maps.Keys(results))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the suite is not the recorded one (-), run this test with HEARTH_E2E_RECORD=1 and go generate ./internal/compat:\n%s", diff)
 		}
-		if match {
-			return d.pattern
-		}
+		return
 	}
-	return ""
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		fmt.Fprintf(&b, "%s %s\n", name, results[name])
+	}
+	if err := os.WriteFile(filepath.Join(here, "..", "internal", "compat", "results.txt"), []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // verdicts are what a run of the suite found, by the name of the test: why it failed, or
