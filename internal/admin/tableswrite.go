@@ -202,6 +202,7 @@ var writeFaults = []struct {
 	{engine.ErrUnsettled, http.StatusBadGateway, "outcome_unknown"},
 	{engine.ErrSealed, http.StatusConflict, "sealed"},
 	{engine.ErrContended, http.StatusConflict, "contended"},
+	{engine.ErrTooManyShards, http.StatusUnprocessableEntity, "too_many_shards"},
 	{engine.ErrTooLarge, http.StatusRequestEntityTooLarge, "rows_too_large"},
 	{jsonrows.ErrTooLarge, http.StatusRequestEntityTooLarge, "rows_too_large"},
 	{memwal.ErrTooLarge, http.StatusRequestEntityTooLarge, "rows_too_large"},

@@ -8,6 +8,7 @@ import (
 	"github.com/hearthcache/hearth/lsm/generation"
 	"github.com/hearthcache/hearth/lsm/shard"
 	"github.com/hearthcache/hearth/lsm/wal"
+	"github.com/hearthcache/hearth/lsm/writer"
 )
 
 var (
@@ -29,6 +30,8 @@ var (
 	ErrContended = wal.ErrContended
 	// ErrRows says that rows do not fit their table.
 	ErrRows = generation.ErrRows
+	// ErrTooManyShards says that rows belong to more shards than one process may hold.
+	ErrTooManyShards = writer.ErrShards
 	// ErrTooLarge says that rows alone are larger than what may lie in memory.
 	ErrTooLarge = shard.ErrTooLarge
 )

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-
-	"github.com/hearthcache/hearth/lsm/shard"
 )
 
 // Rows are what a request brings, batch by batch: rows of a schema, or keys. The consumer releases each batch. reserve is
@@ -109,8 +107,8 @@ func (s *Writers) putBatch(ctx context.Context, put func(context.Context, arrow.
 	within, cancel := context.WithTimeout(ctx, s.o.Wait)
 	defer cancel()
 	err := put(within, b)
-	if errors.Is(err, shard.ErrBusy) && ctx.Err() == nil {
-		return fmt.Errorf("%w: %w", ErrNoRoom, shard.ErrBusy)
+	if isBusy(err) && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	return err
 }
@@ -123,17 +121,8 @@ func (s *Writers) closedOr(err error) error {
 	return err
 }
 
-// keySchema is the schema of the keys of a table.
-func keySchema(w tableWriter) *arrow.Schema {
-	var fields []arrow.Field
-	for _, name := range w.PrimaryKey() {
-		f, _ := w.Schema().FieldsByName(name)
-		fields = append(fields, f...)
-	}
-	return arrow.NewSchema(fields, nil)
-}
-
-// Flush publishes what was written to a table before the call, and waits for it.
+// Flush publishes what was written to a table before the call, and waits for it. Of a table that nothing was written to
+// through s it claims all shards, and publishes what other writers have left in their logs.
 func (s *Writers) Flush(ctx context.Context, table string) (stats WriterStats, err error) {
 	began := time.Now()
 	defer func() { s.metrics.ended(writeFlush, &Written{Elapsed: time.Since(began)}, err) }()
@@ -148,7 +137,7 @@ func (s *Writers) Flush(ctx context.Context, table string) (stats WriterStats, e
 		return stats, err
 	}
 	defer release()
-	err = t.w.Flush(ctx)
+	err = t.flush(ctx)
 	return t.w.Stats(), err
 }
 

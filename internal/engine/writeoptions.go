@@ -33,8 +33,7 @@ type WriteOptions struct {
 	// Registerer receives the metrics; nil keeps them unregistered.
 	Registerer prometheus.Registerer
 
-	now  func() time.Time
-	open openFunc
+	now func() time.Time
 }
 
 func (o WriteOptions) withDefaults() WriteOptions {
@@ -61,9 +60,6 @@ func (o WriteOptions) withDefaults() WriteOptions {
 	}
 	if o.now == nil {
 		o.now = time.Now
-	}
-	if o.open == nil {
-		o.open = openWriter
 	}
 	return o
 }

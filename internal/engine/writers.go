@@ -7,10 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/storage"
-	"github.com/hearthcache/hearth/lsm"
-	"github.com/hearthcache/hearth/lsm/generation"
+	"github.com/hearthcache/hearth/lsm/writer"
 )
 
 // ErrNoRoom says that rows come faster than they are flushed, or that as many tables have a writer as may. Come back later.
@@ -44,7 +42,7 @@ type Writers struct {
 type tableState struct {
 	name  string
 	ready chan struct{}
-	w     tableWriter
+	w     *writer.Writer
 	err   error
 
 	users    int
@@ -154,15 +152,13 @@ func (s *Writers) table(ctx context.Context, name string) (t *tableState, releas
 			s.release(t)
 			return nil, nil, ctx.Err()
 		}
-		switch {
-		case t.err != nil:
+		if t.err != nil {
 			s.release(t)
 			return nil, nil, t.err
-		case t.w.Err() != nil: // fenced, say: this request begins anew
-			s.o.Logger.Info("writer of a table ended, opening another", "table", name, "err", t.w.Err())
-			s.retire(t)
+		}
+		if err := s.recover(ctx, t); err != nil {
 			s.release(t)
-			continue
+			return nil, nil, err
 		}
 		return t, sync.OnceFunc(func() { s.release(t) }), nil
 	}
@@ -204,37 +200,6 @@ func (s *Writers) place(name string) (*tableState, <-chan struct{}, error) {
 	return t, nil, nil
 }
 
-// open opens the writer of a table, for all who wait for it.
-func (s *Writers) open(t *tableState) {
-	o := s.o.Shard
-	o.Warm = s.o.warmFolder(t.name)
-	ctx, cancel := context.WithTimeout(s.life, s.o.CloseTimeout)
-	defer cancel()
-	t.w, t.err = s.o.open(ctx, s.store, t.name, o)
-	if t.err != nil {
-		t.err = openFault(t.err)
-		if s.life.Err() != nil {
-			t.err = ErrClosed
-		}
-		s.mu.Lock()
-		delete(s.mu.tables, t.name)
-		s.changedLocked()
-		s.mu.Unlock()
-	}
-	close(t.ready)
-}
-
-// openFault gives errors by which a table has no writer the kinds that queries of it have.
-func openFault(err error) error {
-	switch {
-	case errors.Is(err, storage.ErrNotFound) && !errors.Is(err, lsm.ErrNotFound):
-		return fmt.Errorf("%w: %w", lsm.ErrNotFound, err)
-	case errors.Is(err, generation.ErrUnsupported), errors.Is(err, dataset.ErrUnsupported):
-		return fmt.Errorf("%w: %w", lsm.ErrUnsupported, err)
-	}
-	return err
-}
-
 func (s *Writers) release(t *tableState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,13 +208,7 @@ func (s *Writers) release(t *tableState) {
 	s.changedLocked()
 }
 
-// retire ends a writer in the background. Nobody gets it any more; a request that has it sees its end.
-func (s *Writers) retire(t *tableState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.retireLocked(t)
-}
-
+// retireLocked ends a writer in the background. Nobody gets it any more.
 func (s *Writers) retireLocked(t *tableState) {
 	if t.closing || s.mu.closed {
 		return

@@ -287,13 +287,15 @@ func TestRowsThatComeFasterThanTheyAreFlushedAreRefused(t *testing.T) {
 
 func TestAStuckWarmDelaysTheCommitByItsDeadlineAtMost(t *testing.T) {
 	for name, x := range map[string]struct {
-		warm func(ctx context.Context, folder string) error
-		want time.Duration
+		takes time.Duration
+		deaf  bool // to its context
+		err   error
+		want  time.Duration
 	}{
-		"a warm that ends":              {func(context.Context, string) error { time.Sleep(time.Second); return nil }, time.Second},
-		"one that fails":                {func(context.Context, string) error { return errors.New("no") }, 0},
-		"one that hangs":                {func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, 5 * time.Second},
-		"one that does not even listen": {func(context.Context, string) error { time.Sleep(time.Hour); return nil }, 5 * time.Second},
+		"a warm that ends":              {takes: time.Second, want: time.Second},
+		"one that fails":                {err: errors.New("no")},
+		"one that hangs":                {takes: time.Hour, want: 5 * time.Second},
+		"one that does not even listen": {takes: time.Hour, deaf: true, want: 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -310,7 +312,15 @@ func TestAStuckWarmDelaysTheCommitByItsDeadlineAtMost(t *testing.T) {
 					if got, err := mem.List(ctx, folder); err != nil || len(got) < 4 {
 						t.Errorf("%v, %v", got, err)
 					}
-					return x.warm(ctx, folder)
+					if x.deaf {
+						ctx = context.WithoutCancel(ctx)
+					}
+					select {
+					case <-time.After(x.takes):
+						return x.err
+					case <-ctx.Done():
+						return ctx.Err()
+					}
 				}
 				w := newWriters(t, mem, o)
 				if _, err := w.Put(t.Context(), "db/t.lance", lines(`{"id": 1}`)); err != nil {
@@ -393,4 +403,62 @@ func TestAPlaceThatIsTakenIsWaitedForAndThenRefused(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAFlushPublishesWhatALostWriterLeft(t *testing.T) {
+	mem := storage.NewMemStore()
+	var n engine.NewTable
+	if err := json.Unmarshal([]byte(`{"columns": [{"name": "id", "type": "int64"}, {"name": "name", "type": "utf8"}],
+		"primary_key": ["id"], "sharding": {"kind": "bucket", "buckets": 3}}`), &n); err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.CreateTable(t.Context(), mem, "t.lance", n); err != nil {
+		t.Fatal(err)
+	}
+	lost := newWriters(t, mem, engine.WriteOptions{})
+	var rows []string
+	want := map[string]string{}
+	for i := range 20 {
+		rows = append(rows, fmt.Sprintf(`{"id": %d}`, i))
+		want[fmt.Sprint(i)] = "null"
+	}
+	if _, err := lost.Put(t.Context(), "t.lance", lines(rows...)); err != nil {
+		t.Fatal(err)
+	}
+	w := newWriters(t, mem, engine.WriteOptions{})
+	s, err := w.Flush(t.Context(), "t.lance")
+	if err != nil || s.Replayed != 20 || len(s.Shards) != 3 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if diff := cmp.Diff(want, names(t, mem, "t.lance")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, err := lost.Put(t.Context(), "t.lance", lines(rows...)); !errors.Is(err, wal.ErrFenced) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestKeysOfATableThatIsDividedByAnotherColumnNameIt(t *testing.T) {
+	mem := storage.NewMemStore()
+	var n engine.NewTable
+	if err := json.Unmarshal([]byte(`{"columns": [{"name": "id", "type": "int64"}, {"name": "name", "type": "utf8"}, {"name": "region", "type": "utf8"}],
+		"primary_key": ["id"], "sharding": {"kind": "identity", "column": "region"}}`), &n); err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.CreateTable(t.Context(), mem, "t.lance", n); err != nil {
+		t.Fatal(err)
+	}
+	w := newWriters(t, mem, engine.WriteOptions{})
+	if _, err := w.Put(t.Context(), "t.lance", lines(`{"id": 1, "region": "eu"}`, `{"id": 2, "region": "us"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Delete(t.Context(), "t.lance", lines(`{"id": 1, "region": "eu"}`, `[2, "eu"]`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Flush(t.Context(), "t.lance"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"2": "null"}, names(t, mem, "t.lance")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
