@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hearthcache/hearth/indexcache"
+	"github.com/hearthcache/hearth/internal/dashboard"
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/object"
@@ -122,7 +123,11 @@ func New(o Options) (http.Handler, error) {
 	for _, host := range o.Hosts {
 		a.hosts[strings.ToLower(strings.TrimSuffix(host, "."))] = true
 	}
-	ops, routes := NewOps(o.Ops), a.routes()
+	page, err := dashboard.New()
+	if err != nil {
+		return nil, err
+	}
+	ops, routes := NewOps(o.Ops), a.routes(page)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isOpsPath(r.URL.Path) {
 			ops.ServeHTTP(w, r)
@@ -132,7 +137,7 @@ func New(o Options) (http.Handler, error) {
 	}), nil
 }
 
-func (a *api) routes() http.Handler {
+func (a *api) routes(page http.Handler) chi.Router {
 	m := chi.NewRouter()
 	m.Use(a.observe, a.guard)
 	m.NotFound(a.handle(func(http.ResponseWriter, *http.Request) error {
@@ -141,6 +146,8 @@ func (a *api) routes() http.Handler {
 	m.MethodNotAllowed(a.handle(func(http.ResponseWriter, *http.Request) error {
 		return fault(http.StatusMethodNotAllowed, "method_not_allowed", "the path does not take this method")
 	}))
+	m.Get(dashboard.Root, page.ServeHTTP)
+	m.Get(dashboard.Assets+"*", page.ServeHTTP)
 	m.Post("/warm", a.handle(a.warm))
 	m.Get("/warm", a.handle(a.jobs))
 	m.Get("/warm/{id}", a.handle(a.job))

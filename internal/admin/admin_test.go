@@ -152,7 +152,7 @@ func TestPathsAreNotCleaned(t *testing.T) {
 	w := newWorld(t, nil)
 	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for target, want := range map[string]int{
-		"/": 404, "/warm/": 404, "//warm": 404, "/./warm": 404, "/x/../warm": 404, "/warm/a/b": 404, "/WARM": 404,
+		"/": 200, "/ui": 404, "/ui/": 404, "/ui/../": 404, "/warm/": 404, "//warm": 404, "/./warm": 404, "/x/../warm": 404, "/warm/a/b": 404, "/WARM": 404,
 		"/healthz/": 404, "//healthz": 404, "/invalidate": 405, "/bypass": 405, "/warm/%2e%2e": 404,
 	} {
 		r := w.request("GET", "/", "")

@@ -4,6 +4,7 @@
 // is inside. [NewOps] is the handler of the ops listener: probes and metrics, no
 // secrets, no authentication; the admin handler answers its paths too, in the same way.
 //
+//	GET    /, /ui/...         the dashboard, which calls the rest       page.go
 //	POST   /warm              make a path resident                      warm.go
 //	GET    /warm              jobs, newest first
 //	GET    /warm/{id}         one job; server-sent events by Accept     stream.go
@@ -26,11 +27,12 @@
 //
 //	{"error": {"code": "invalid_request", "message": "...", "field": "wait"}}
 //
-// Who may call: with a token, whoever sends it as a bearer. Without one the listener
-// must be loopback, which a web page in a browser on the same machine can reach too.
-// Therefore requests that a browser marks as coming from another site are refused, and
-// so are Host headers that are neither an IP address nor a name known to be ours, which
-// is what a page gets that rebinds its DNS name to loopback.
+// Who may call: with a token, whoever sends it as a bearer; the dashboard's files, which
+// hold no data, are for everybody then. Without one the listener must be loopback, which a
+// web page in a browser on the same machine can reach too. Therefore requests that a
+// browser marks as coming from another site are refused, and so are Host headers that are
+// neither an IP address nor a name known to be ours, which is what a page gets that rebinds
+// its DNS name to loopback. A link to the dashboard may be followed from anywhere.
 //
 // A bucket that [Options.Allowed] refuses is answered 403 wherever a path is taken.
 //

@@ -14,7 +14,10 @@ import (
 func (a *api) guard(next http.Handler) http.Handler {
 	return a.handle(func(w http.ResponseWriter, r *http.Request) error {
 		check := a.checkBrowser
-		if a.Token != "" {
+		switch {
+		case isPage(r.URL.Path):
+			check = a.checkPage
+		case a.Token != "":
 			check = a.checkToken
 		}
 		if err := check(r); err != nil {
