@@ -5,3 +5,9 @@ func (o Options) ByLookups() Options {
 	o.lookupCost = -1
 	return o
 }
+
+// WithoutPruning reads the generations of all shards, whatever a query names.
+func (o Options) WithoutPruning() Options {
+	o.noPruning = true
+	return o
+}

@@ -63,8 +63,8 @@ func (q *query) hideSome(ctx context.Context, i int, rows *roaring64.Bitmap) err
 func (q *query) lookUpHidden(ctx context.Context, src *source, o *opened, rows *roaring64.Bitmap) (done bool, err error) {
 	s := q.snap
 	var by []*btree.Index
-	for _, x := range s.sources {
-		if !newer(x, src) {
+	for j, x := range s.sources {
+		if !newer(x, src) || q.pruned.byKey && q.pruned.has(j) { // the rows passed the filter
 			continue
 		}
 		pk, release, err := x.pkIndex(ctx)

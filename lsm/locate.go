@@ -3,15 +3,12 @@ package lsm
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hearthcache/hearth/lance/bloom"
 	"github.com/hearthcache/hearth/lance/btree"
-	"github.com/hearthcache/hearth/lance/schema"
 )
 
 // ref is a row: the source, by number, and the address there. A source of -1 is no row.
@@ -39,12 +36,12 @@ func (q *query) locate(ctx context.Context, cols []arrow.Array, n int) ([]ref, e
 			return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
 		}
 	}
-	filters, release, err := q.blooms(ctx, cols)
+	elsewhere := q.snap.router(cols)
+	filters, release, err := q.blooms(ctx, cols, n, elsewhere)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	shardOf := q.snap.router(cols)
 	for i, src := range q.snap.sources {
 		if len(l.pending) == 0 {
 			break
@@ -52,7 +49,7 @@ func (q *query) locate(ctx context.Context, cols []arrow.Array, n int) ([]ref, e
 		if src.isBase() {
 			err = l.inBase(ctx, i)
 		} else {
-			err = l.inGeneration(ctx, i, filters[i], shardOf)
+			err = l.inGeneration(ctx, i, filters[i], elsewhere)
 		}
 		if err != nil {
 			return nil, src.wrap(err)
@@ -61,9 +58,9 @@ func (q *query) locate(ctx context.Context, cols []arrow.Array, n int) ([]ref, e
 	return l.refs, nil
 }
 
-// blooms reads the bloom filters of all generations side by side; nil stands for none, and for keys that the filters
-// know nothing of.
-func (q *query) blooms(ctx context.Context, cols []arrow.Array) (filters []*bloom.Filter, release func(), err error) {
+// blooms reads the bloom filters of all generations that some of n keys can be in side by side; nil stands for none, and for
+// keys that the filters know nothing of.
+func (q *query) blooms(ctx context.Context, cols []arrow.Array, n int, elsewhere func(*source, int) bool) (filters []*bloom.Filter, release func(), err error) {
 	filters = make([]*bloom.Filter, len(q.snap.sources))
 	held := make([]func(), len(filters))
 	release = func() {
@@ -79,6 +76,13 @@ func (q *query) blooms(ctx context.Context, cols []arrow.Array) (filters []*bloo
 		}
 	}
 	one := func(ctx context.Context, i int) (err error) {
+		k := 0
+		for k < n && elsewhere(q.snap.sources[i], k) {
+			k++
+		}
+		if k == n {
+			return nil
+		}
 		filters[i], held[i], err = q.snap.sources[i].bloom(ctx)
 		return err
 	}
@@ -99,30 +103,4 @@ func (q *query) blooms(ctx context.Context, cols []arrow.Array) (filters []*bloo
 		return nil, nil, err
 	}
 	return filters, release, nil
-}
-
-// router returns what says which shard holds a key, where that follows from the key: the table is divided by a column
-// of it. ok is false when it does not.
-func (s *Snapshot) router(cols []arrow.Array) func(src *source, row int) (elsewhere bool) {
-	none := func(*source, int) bool { return false }
-	if len(s.details.Specs) != 1 || len(s.details.Specs[0].Fields) != 1 {
-		return none
-	}
-	spec := s.details.Specs[0]
-	ids := spec.Fields[0].SourceIDs
-	if len(ids) != 1 {
-		return none
-	}
-	at := slices.IndexFunc(s.key, func(f *schema.Field) bool { return f.ID == ids[0] })
-	if at < 0 {
-		return none
-	}
-	bySpec := map[uuid.UUID]bool{}
-	for _, m := range s.manifests {
-		bySpec[m.ShardID] = m.ShardSpecID == spec.ID
-	}
-	return func(src *source, row int) bool {
-		shard, err := spec.Shard(cols[at], row)
-		return err == nil && bySpec[src.shard] && shard != src.shard
-	}
 }

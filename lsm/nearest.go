@@ -75,6 +75,7 @@ func (q *query) nearest(ctx context.Context, o NearestOptions) (arrow.RecordBatc
 	if err != nil {
 		return nil, err
 	}
+	q.prune(pred)
 	metric, err := q.metricOf(ctx, field, o.Metric)
 	if err != nil {
 		return nil, err
@@ -127,6 +128,10 @@ func (q *query) metricOf(ctx context.Context, field *schema.Field, want *vector.
 
 // nearestIn searches one source.
 func (q *query) nearestIn(ctx context.Context, i int, field *schema.Field, dim int, metric vector.Metric, pred *filter.Predicate, o NearestOptions) ([]hit, error) {
+	if q.pruned.has(i) {
+		q.at[i].Access = prunedAccess
+		return nil, nil
+	}
 	src, op, err := q.open(ctx, i)
 	if err != nil {
 		return nil, err

@@ -48,6 +48,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	lookupCost int64 // how many keys are read and looked for in sets in the time of one look-up in an index
+	noPruning  bool  // reads the generations of all shards, whatever a query names
 }
 
 func (o Options) withDefaults() Options {

@@ -81,6 +81,8 @@ type query struct {
 	at    []SourcePlan // by source; each is written by whoever reads that source
 	meter *meter
 	start time.Time
+
+	pruned pruned // by the filter
 }
 
 // begin starts a query on a snapshot.

@@ -95,6 +95,7 @@ func (q *query) scan(ctx context.Context, o ScanOptions, yield func(arrow.Record
 		if done || err != nil {
 			return rows, stopped, err
 		}
+		q.prune(pred)
 	}
 	err = q.eachSource(ctx, func(ctx context.Context, i int, out func(arrow.RecordBatch) bool) error {
 		return q.scanSource(ctx, i, fields, as, pred, o, out)
@@ -165,6 +166,10 @@ func (q *query) eachSource(ctx context.Context, read func(ctx context.Context, i
 
 // scanSource hands out the visible rows of a source.
 func (q *query) scanSource(ctx context.Context, i int, fields []*schema.Field, as *arrow.Schema, pred *filter.Predicate, so ScanOptions, out func(arrow.RecordBatch) bool) error {
+	if q.pruned.has(i) {
+		q.at[i].Access = prunedAccess
+		return nil
+	}
 	src, o, err := q.open(ctx, i)
 	if err != nil {
 		return err

@@ -129,6 +129,7 @@ func (q *query) searchText(ctx context.Context, o TextOptions) (arrow.RecordBatc
 	if err != nil {
 		return nil, err
 	}
+	q.prune(pred)
 	t, release, err := q.openText(ctx, field)
 	if err != nil {
 		return nil, err

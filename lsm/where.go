@@ -39,6 +39,10 @@ func (s *Snapshot) where(text string, e filter.Expr) (*filter.Predicate, error) 
 
 // selectRows returns the addresses of the visible rows of a source that pass the filter.
 func (q *query) selectRows(ctx context.Context, i int, pred *filter.Predicate) (*roaring64.Bitmap, error) {
+	if q.pruned.has(i) {
+		q.at[i].Access = prunedAccess
+		return roaring64.New(), nil
+	}
 	src, o, err := q.open(ctx, i)
 	if err != nil {
 		return nil, err
