@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hearthcache/hearth/indexcache"
 	"github.com/hearthcache/hearth/internal/engine"
 	"github.com/hearthcache/hearth/lsm"
+	"github.com/hearthcache/hearth/lsm/shard"
 	"github.com/hearthcache/hearth/proxy/objectstore"
 	"github.com/hearthcache/hearth/warm"
 )
@@ -32,7 +35,50 @@ func (v *server) openEngine() (err error) {
 	if s.WarmOnOpen.Or(true) {
 		o.Warmer = generationWarmer{v.warmer}
 	}
-	v.engine, err = engine.New(objectstore.New(v.objects), o)
+	if v.engine, err = engine.New(objectstore.New(v.objects), o); err != nil {
+		return err
+	}
+	return v.openWriters()
+}
+
+// openWriters makes what writes to tables, if that is on: its objects go the way of a client's.
+func (v *server) openWriters() (err error) {
+	s := v.settings
+	if !s.EngineWrite.Or(false) {
+		return nil
+	}
+	o := engine.WriteOptions{
+		Tables: s.EngineWriteTables, MemoryBytes: int64(s.EngineWriteMemory), Idle: s.EngineWriteIdle,
+		Shard: shard.Options{
+			MaxRows: int64(s.EngineFlushRows), MaxBytes: int64(s.EngineFlushBytes), MaxAge: s.EngineFlushAge,
+			MemoryBytes: int64(s.EngineWriteMemory),
+		},
+		Logger: v.log, Registerer: v.registry,
+	}
+	if s.EngineWarmTimeout > 0 {
+		o.Shard.Warm, o.Shard.WarmTimeout = flushWarmer{v.warmer, s.EngineWarmTimeout}.Warm, s.EngineWarmTimeout
+	}
+	v.writers, err = engine.NewWriters(objectstore.NewWriter(v.objects), o)
+	return err
+}
+
+// flushWarmer makes generations warm that are about to be published.
+type flushWarmer struct {
+	warmer  *warm.Warmer
+	timeout time.Duration
+}
+
+// Warm makes the generation in a folder warm, and waits for it. What is learned of it before it is published is confirmed
+// with one listing afterwards.
+func (f flushWarmer) Warm(ctx context.Context, folder string) error {
+	p, err := warm.ParsePath("s3://" + folder + "/")
+	if err != nil {
+		return err
+	}
+	answer, err := f.warmer.Warm(ctx, warm.Request{Path: p, Wait: f.timeout, Deadline: f.timeout, Priority: warm.PriorityHigh})
+	if err == nil && answer.State != warm.Warm {
+		err = fmt.Errorf("sidecar: generation %s is %s before it is published", folder, answer.State)
+	}
 	return err
 }
 

@@ -50,9 +50,10 @@ type server struct {
 	objects   *object.Service
 	indexes   *indexcache.Cache
 	warmer    *warm.Warmer
-	engine    *engine.Engine // nil if it is off
-	peers     *admin.Peers   // nil if there are none
-	keys      *keyring.Ring  // nil without authentication
+	engine    *engine.Engine  // nil if it is off
+	writers   *engine.Writers // nil if nothing is written to tables
+	peers     *admin.Peers    // nil if there are none
+	keys      *keyring.Ring   // nil without authentication
 	// generatedKeys is the file with the key that was made for the embedded store;
 	// empty if keys were configured.
 	generatedKeys string
@@ -288,6 +289,9 @@ func (v *server) serve(verifier *sigv4.Verifier) error {
 	if v.engine != nil {
 		adminOptions.Engine = v.engine
 	}
+	if v.writers != nil {
+		adminOptions.Writers, adminOptions.MaxWriteBytes = v.writers, int64(v.settings.EngineWriteBody)
+	}
 	adminAPI, err := admin.New(adminOptions)
 	if err != nil {
 		return err
@@ -325,7 +329,8 @@ func (v *server) url(name string) string {
 // drain takes the process out of service: /readyz says so at once, nothing new is
 // accepted, and what is in flight may finish until ctx ends. Probes and metrics
 // are answered until close. Warming ends at once, and so do the calls that wait
-// for it: it is work for a process that goes on.
+// for it: it is work for a process that goes on. Rows that tables were sent are flushed
+// at the end; those for which there is no time are in the tables' logs.
 func (v *server) drain(ctx context.Context) error {
 	v.ready.not(draining)
 	var wg sync.WaitGroup
@@ -339,6 +344,9 @@ func (v *server) drain(ctx context.Context) error {
 	}
 	v.log.Info("not accepting any more")
 	wg.Wait()
+	if v.writers != nil {
+		errs = append(errs, v.writers.Close(ctx))
+	}
 	return errors.Join(errs...)
 }
 
@@ -352,6 +360,11 @@ func (v *server) close(ctx context.Context) error {
 		var errs []error
 		if v.warmer != nil {
 			errs = append(errs, v.warmer.Close())
+		}
+		if v.writers != nil {
+			ctx, cancel := context.WithTimeout(ctx, v.settings.DrainTimeout)
+			errs = append(errs, v.writers.Close(ctx)) // nothing, after a drain
+			cancel()
 		}
 		if v.engine != nil {
 			errs = append(errs, v.engine.Close())

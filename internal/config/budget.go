@@ -6,15 +6,18 @@ package config
 //	         └── Facts     object facts, and a quarter for listings of
 //	                       published generations, in the Go heap
 //	index-cache ─ Indexes  decoded objects, in the Go heap
+//	engine-write-memory ── rows that are not flushed yet and, once more, what they are
+//	                       encoded into; in the Go heap, if engine-write is on
 //	64 MiB + 5 % ───────── everything else in the Go heap
 //
-//	GoLimit = Facts + Indexes + 64 MiB + memory/20, the value for GOMEMLIMIT
+//	GoLimit = Facts + Indexes + 2 Writes + 64 MiB + memory/20, the value for GOMEMLIMIT
 //
 // The Go runtime does not see the arena, so its limit covers the rest alone.
 type Budget struct {
 	Arena   Bytes
 	Facts   Bytes
 	Indexes Bytes
+	Writes  Bytes
 	GoLimit Bytes
 }
 
@@ -32,10 +35,15 @@ const (
 // Budget divides the memory settings.
 func (c Config) Budget() Budget {
 	facts := min(max(c.Memory/factsShare, minFacts), maxFacts)
+	var writes Bytes
+	if c.EngineWrite.Or(false) {
+		writes = c.EngineWriteMemory
+	}
 	return Budget{
 		Arena:   c.Memory - facts,
 		Facts:   facts,
 		Indexes: c.IndexCache,
-		GoLimit: facts + c.IndexCache + headroom + c.Memory/20/MiB*MiB,
+		Writes:  writes,
+		GoLimit: facts + c.IndexCache + 2*writes + headroom + c.Memory/20/MiB*MiB,
 	}
 }

@@ -191,6 +191,46 @@ type Config struct {
 	// EngineMaxK is the most rows that a search may ask for, and the most keys of
 	// a lookup: such answers are made as a whole, and not streamed.
 	EngineMaxK int `name:"engine-max-k" default:"10000" group:"Engine" help:"most results of a search, and keys of a lookup"`
+	// EngineWrite takes rows for tables at the admin listener, below /v1/tables: it
+	// creates tables, puts, deletes and flushes. auto means false: it changes data,
+	// with the credentials of the origin, for everybody who may call the admin
+	// API. A table that is written to costs memory for the rows that are not
+	// flushed yet; see engine-write-memory. Closing down takes up to
+	// drain-timeout, for the rows to be flushed; those that are not are in the
+	// table's log.
+	EngineWrite Toggle `name:"engine-write" default:"auto" group:"Engine" help:"write to tables at the admin listener: auto (false), true or false"`
+	// EngineWriteTables is how many tables may have a writer at once. One more
+	// table closes the writer that was not used for longest, with a flush; while
+	// all of them are in use, requests for it wait, and are answered 429.
+	EngineWriteTables int `name:"engine-write-tables" default:"16" group:"Engine" help:"tables that are written to at once"`
+	// EngineWriteMemory bounds the rows of all tables that are in memory: those that
+	// requests bring, and those that wait to be flushed. A request beyond it waits
+	// while the largest is flushed, and is answered 429 after ten seconds. Raising
+	// it costs up to twice as much of the pod's memory limit, as rows that are
+	// being flushed are encoded beside.
+	EngineWriteMemory Bytes `name:"engine-write-memory" default:"256MiB" group:"Engine" help:"memory for rows that are not flushed yet"`
+	// EngineWriteBody is the longest body of a request that writes. It is taken in
+	// batches, so raising it costs no memory; it lets one request take longer.
+	EngineWriteBody Bytes `name:"engine-write-body" default:"256MiB" group:"Engine" help:"longest body of a request that writes"`
+	// EngineWriteIdle is how long a table's writer stays open without a request.
+	// Then its rows are flushed. Somebody else who writes to the table takes its
+	// shards over at any time.
+	EngineWriteIdle time.Duration `name:"engine-write-idle" default:"10m" group:"Engine" help:"time after which a writer that nobody uses is closed"`
+	// EngineFlushRows is how many rows of a shard lie in memory at most before they
+	// are flushed. Each flush makes a generation, and queries ask all of them:
+	// raising this, engine-flush-bytes and engine-flush-age makes fewer and larger
+	// ones, of which other readers hear later.
+	EngineFlushRows int `name:"engine-flush-rows" default:"100000" group:"Engine" help:"rows of a shard at which they are flushed"`
+	// EngineFlushBytes is the size of a shard's rows at which they are flushed.
+	EngineFlushBytes Bytes `name:"engine-flush-bytes" default:"64MiB" group:"Engine" help:"memory of a shard's rows at which they are flushed"`
+	// EngineFlushAge is the age of a shard's oldest row at which its rows are
+	// flushed. 0 means that age alone is no reason.
+	EngineFlushAge time.Duration `name:"engine-flush-age" default:"10m" group:"Engine" help:"age of a shard's rows at which they are flushed, 0 for never"`
+	// EngineWarmTimeout is how long a flush waits for its generation to be warm
+	// before it is published, so that the first query after it reads nothing from
+	// the origin. 0 does not warm. Raising it delays flushes while the origin is
+	// slow or ill.
+	EngineWarmTimeout time.Duration `name:"engine-warm-timeout" default:"5s" group:"Engine" help:"longest wait of a flush for its generation to be warm, 0 for none"`
 
 	// LogLevel is the least severe level that is logged: debug, info, warn or
 	// error. debug writes a line for each request.

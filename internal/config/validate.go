@@ -227,6 +227,38 @@ func (v *validator) engine() {
 	if c.Engine == On && c.AdminListen == "" {
 		v.fault("engine", "it answers at the admin listener, and admin-listen is empty")
 	}
+	v.engineWrites()
+}
+
+func (v *validator) engineWrites() {
+	c := &v.loaded.Config
+	if c.EngineWriteTables < 1 || c.EngineWriteTables > 10_000 {
+		v.fault("engine-write-tables", "%d is not between 1 and 10000", c.EngineWriteTables)
+	}
+	if c.EngineWriteBody < KiB || c.EngineWriteBody > MaxIndexCache {
+		v.fault("engine-write-body", "%s is not between %s and %s", c.EngineWriteBody, Bytes(KiB), MaxIndexCache)
+	}
+	if c.EngineWriteIdle < time.Second {
+		v.fault("engine-write-idle", "%s is less than 1s", c.EngineWriteIdle)
+	}
+	if c.EngineFlushRows < 1 || c.EngineFlushRows > 100_000_000 {
+		v.fault("engine-flush-rows", "%d is not between 1 and 100000000", c.EngineFlushRows)
+	}
+	if c.EngineFlushBytes < MiB || c.EngineFlushBytes > MaxIndexCache {
+		v.fault("engine-flush-bytes", "%s is not between %s and %s", c.EngineFlushBytes, Bytes(MiB), MaxIndexCache)
+	}
+	if c.EngineWriteMemory < c.EngineFlushBytes || c.EngineWriteMemory > MaxIndexCache {
+		v.fault("engine-write-memory", "%s is not between engine-flush-bytes, %s, and %s", c.EngineWriteMemory, c.EngineFlushBytes, MaxIndexCache)
+	}
+	if c.EngineFlushAge < 0 || c.EngineFlushAge > 0 && c.EngineFlushAge < time.Second {
+		v.fault("engine-flush-age", "%s is neither 0 nor at least 1s", c.EngineFlushAge)
+	}
+	if c.EngineWarmTimeout < 0 || c.EngineWarmTimeout > 10*time.Minute {
+		v.fault("engine-warm-timeout", "%s is not between 0s and 10m", c.EngineWarmTimeout)
+	}
+	if c.EngineWrite == On && (c.AdminListen == "" || c.Engine == Off) {
+		v.fault("engine-write", "it is done at the admin listener by the engine, and one of them is off")
+	}
 }
 
 func (v *validator) tables() {

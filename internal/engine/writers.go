@@ -226,7 +226,12 @@ func (s *Writers) shut(ctx context.Context, t *tableState) error {
 	<-t.ready // bounded
 	var err error
 	if t.w != nil {
-		if err = t.w.Close(ctx); err != nil {
+		err = t.w.Close(ctx)
+		if errors.Is(err, ErrFenced) {
+			s.o.Logger.Info("somebody else writes to a table now, and publishes what was left", "table", t.name, "err", err)
+			err = nil
+		}
+		if err != nil {
 			s.o.Logger.Warn("rows of a table were not flushed, its log has them", "table", t.name, "err", err)
 			err = fmt.Errorf("engine: close the writer of %s: %w", t.name, err)
 		}
