@@ -5,6 +5,7 @@ package doctest
 import (
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 var (
 	namedTest   = regexp.MustCompile("`(Test[A-Z][A-Za-z0-9_]*)`")
+	place       = regexp.MustCompile("`([a-z0-9_./]+)`")
 	declaration = regexp.MustCompile(`(?m)^func (Test[A-Z][A-Za-z0-9_]*)\(`)
 )
 
@@ -45,4 +47,39 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestPlacesThatTheArchitectureNamesExist looks for the packages and files in the second column of "Where to look".
+func TestPlacesThatTheArchitectureNamesExist(t *testing.T) {
+	_, table, found := strings.Cut(read(t, "docs/architecture.md"), "## Where to look\n")
+	if !found {
+		t.Fatal("docs/architecture.md has no such section")
+	}
+	places := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		folder := ""
+		for _, match := range place.FindAllStringSubmatch(cells[2], -1) {
+			name := match[1]
+			if !strings.Contains(name, "/") && strings.HasSuffix(name, ".go") {
+				if folder == "" {
+					continue // a file of that name in many packages
+				}
+				name = folder + "/" + name // beside the file before it
+			}
+			if strings.HasSuffix(name, ".go") {
+				folder = path.Dir(name)
+			}
+			places++
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err != nil {
+				t.Errorf("docs/architecture.md names %s: %v", name, err)
+			}
+		}
+	}
+	if places < 30 {
+		t.Errorf("only %d places", places)
+	}
 }
