@@ -32,7 +32,7 @@ func TestMetricsDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(t, t.TempDir(), nil)
+	s := serve(t, t.TempDir(), nil, "--engine-write=true")
 	_, text := s.get(listenerOps, "/metrics")
 	s.stop()
 	want := metricsDocument(text)
