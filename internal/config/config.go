@@ -233,7 +233,8 @@ type Config struct {
 	EngineWarmTimeout time.Duration `name:"engine-warm-timeout" default:"5s" group:"Engine" help:"longest wait of a flush for its generation to be warm, 0 for none"`
 
 	// LogLevel is the least severe level that is logged: debug, info, warn or
-	// error. debug writes a line for each request.
+	// error. debug adds requests that were refused or failed, and those to the
+	// origin that were tried again.
 	LogLevel string `name:"log-level" default:"info" group:"Observability" help:"debug, info, warn or error"`
 	// LogFormat is json, one object a line, or text for people.
 	LogFormat string `name:"log-format" default:"json" group:"Observability" help:"json or text"`

@@ -104,7 +104,7 @@ func prose(comment, goName, name string) string {
 	for line := range strings.Lines(strings.TrimSpace(comment) + "\n") {
 		if indented := strings.HasPrefix(line, "\t"); indented != code {
 			code = indented
-			b.WriteString(map[bool]string{true: "```yaml\n", false: "```\n"}[code])
+			b.WriteString(map[bool]string{true: "```yaml keys\n", false: "```\n"}[code])
 		}
 		b.WriteString(strings.TrimPrefix(line, "\t"))
 	}
@@ -179,7 +179,7 @@ the kernel's socket buffers if there are hundreds of clients.
 
 ## Example
 
-` + "```yaml" + `
+` + "```yaml config" + `
 origin: https://s3.eu-central-1.amazonaws.com
 origin-region: eu-central-1
 buckets: [lake]

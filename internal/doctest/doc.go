@@ -10,7 +10,7 @@
 //	sh golden       runs in cmd/sidecar's tests, which compare the output below it, and write it
 //	sh hook         runs in the end-to-end tests of flush hooks, with the hook's conditions
 //	sh ci           stands in the scripts of .ci, word for word, and runs there
-//	yaml config     is a configuration: sidecar check-config accepts it
+//	yaml config     is a configuration: sidecar check-config accepts it, with keys and a token where it says /etc/hearth
 //	yaml keys       is a keys file: the same
 //	text output     is what the block above printed; "..." stands for anything. json and xml too; of JSON, names and
 //	                types are compared, since values differ from run to run
