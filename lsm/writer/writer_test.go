@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -286,5 +287,40 @@ func TestKeysOfAnotherTypeAreRefused(t *testing.T) {
 	defer renamed.Release()
 	if err := w.Delete(t.Context(), renamed); !errors.Is(err, generation.ErrRows) {
 		t.Error(err)
+	}
+}
+
+func TestAShardThatASilentStoreEndedComesBackUnlessSomebodyElseHasIt(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		t.Run(fmt.Sprintf("taken %v", taken), func(t *testing.T) {
+			l := newLife(t, 1, memwal.TransformUnsharded)
+			p := &process{Writer: l.store, life: l, calm: true}
+			w := open(t, p, Options{Shard: shard.Options{Log: wal.Options{Tries: 1, Pause: time.Microsecond}}})
+			must(t, put(t.Context(), w, item{"k0", "eu", 1}))
+			silent := func(yes bool) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				if p.deadAt = 0; yes {
+					p.deadAt = p.calls + 1
+				}
+			}
+			silent(true)
+			if err := put(t.Context(), w, item{"k0", "eu", 2}); !errors.Is(err, wal.ErrUnsettled) {
+				t.Fatalf("a put into a silent store: %v", err)
+			}
+			silent(false)
+			if taken {
+				must(t, open(t, l.store, Options{}).Claim(t.Context()))
+			}
+			switch err := put(t.Context(), w, item{"k0", "eu", 3}); {
+			case taken && !errors.Is(err, wal.ErrFenced):
+				t.Errorf("the other one was fenced: %v", err)
+			case !taken && err != nil:
+				t.Error(err)
+			}
+			if n := w.Stats().Rows; !taken && n != 2 {
+				t.Errorf("%d rows are counted in two claims", n)
+			}
+		})
 	}
 }
