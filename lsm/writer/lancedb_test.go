@@ -268,7 +268,7 @@ func (x *rig) own(q question, words string) {
 // shards, and replays what the Writer left in their logs.
 func TestLanceDBReadsWhatTheWriterMakesOfRandomTables(t *testing.T) {
 	lancedbtest.Need(t)
-	seed, tables := uint64(time.Now().UnixNano()), 18
+	seed, tables := uint64(time.Now().UnixNano()), 12
 	if s, err := strconv.ParseUint(os.Getenv("HEARTH_WRITER_SEED"), 10, 64); err == nil {
 		seed = s
 	}
