@@ -21,14 +21,15 @@ import (
 func (p *process) lsmCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lsm",
-		Short: "Query Lance tables together with their flushed generations",
+		Short: "Query Lance tables together with their flushed generations, and write to them",
 		Long: `Answers queries on a table as LanceDB would: from the base table and every published
 generation, the newest row of each key winning. Rows that a writer has not flushed
-are not seen.`,
+are not seen. Writes rows as LanceDB's LSM writers do, too.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.lsmGetCommand(), p.lsmScanCommand(), p.lsmSearchCommand(), p.lsmInspectCommand())
+	cmd.AddCommand(p.lsmGetCommand(), p.lsmScanCommand(), p.lsmSearchCommand(), p.lsmInspectCommand(),
+		p.lsmCreateCommand(), p.lsmPutCommand(), p.lsmDeleteCommand(), p.lsmFlushCommand())
 	return cmd
 }
 

@@ -70,3 +70,14 @@ func TestAnEngineThatIsOffAnswersNothing(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }
+
+func TestLSMCommandsWriteThroughARunningHearth(t *testing.T) {
+	s := serve(t, t.TempDir(), nil, "--engine-write=true")
+	s.putFixture()
+	environ := []string{
+		"AWS_ACCESS_KEY_ID=" + s.printed("AWS_ACCESS_KEY_ID="), "AWS_SECRET_ACCESS_KEY=" + s.printed("AWS_SECRET_ACCESS_KEY="),
+	}
+	writesAndReads(t, environ, "s3://lake/db/admin.lance", "--admin="+strings.TrimPrefix(s.urls[listenerAdmin], "http://"))
+	writesAndReads(t, environ, "s3://lake/db/endpoint.lance", "--endpoint="+s.urls[listenerS3])
+	s.stop()
+}

@@ -18,7 +18,7 @@ func (a *api) createTable(w http.ResponseWriter, r *http.Request, table string) 
 		return err
 	}
 	var n engine.NewTable
-	if first, _ := body.Peek(1); len(first) == 1 && first[0] == 0xff {
+	if engine.IsArrow(body) {
 		err = readNewTable(r, body, &n)
 		_, _ = io.CopyN(io.Discard, body, maxDrain)
 	} else {

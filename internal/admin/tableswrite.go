@@ -6,13 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"os"
 	"strings"
 	"time"
-
-	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/hearthcache/hearth/internal/engine"
 	"github.com/hearthcache/hearth/internal/jsonrows"
@@ -106,7 +103,7 @@ func (a *api) writeRows(w http.ResponseWriter, r *http.Request, table string, wr
 	if err != nil {
 		return err
 	}
-	out, err := write(r.Context(), table, rowsOf(body, keys))
+	out, err := write(r.Context(), table, engine.ReadRows(body, keys))
 	if err != nil {
 		// A client that sends everything before it listens is to hear the answer.
 		_, _ = io.CopyN(io.Discard, body, maxDrain)
@@ -152,19 +149,6 @@ func (p *pacedReader) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	_ = p.control.SetReadDeadline(time.Time{}) // the server goes on reading to notice a client that leaves
 	return n, err
-}
-
-// maxRowsMessage bounds a batch of an Arrow stream.
-const maxRowsMessage = 64 << 20
-
-// rowsOf reads rows, or keys, in the form that the first byte tells: no line of JSON begins like an Arrow stream.
-func rowsOf(body *bufio.Reader, keys bool) engine.Rows {
-	return func(schema *arrow.Schema, reserve func(int64) error) iter.Seq2[arrow.RecordBatch, error] {
-		if first, _ := body.Peek(1); len(first) == 1 && first[0] == 0xff {
-			return memwal.ReadStream(body, memwal.StreamOptions{MaxMessageBytes: maxRowsMessage, Reserve: reserve})
-		}
-		return jsonrows.Read(body, schema, jsonrows.Options{Bare: keys, Reserve: reserve})
-	}
 }
 
 // flushTimeout is how long a flush is waited for that does not say.
