@@ -127,7 +127,11 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	ops, routes := NewOps(o.Ops), a.routes(page)
+	described, err := newDocument(openapiText)
+	if err != nil {
+		return nil, err
+	}
+	ops, routes := NewOps(o.Ops), a.routes(page, described)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isOpsPath(r.URL.Path) {
 			ops.ServeHTTP(w, r)
@@ -137,7 +141,7 @@ func New(o Options) (http.Handler, error) {
 	}), nil
 }
 
-func (a *api) routes(page http.Handler) chi.Router {
+func (a *api) routes(page http.Handler, described *document) chi.Router {
 	m := chi.NewRouter()
 	m.Use(a.observe, a.guard)
 	m.NotFound(a.handle(func(http.ResponseWriter, *http.Request) error {
@@ -148,6 +152,8 @@ func (a *api) routes(page http.Handler) chi.Router {
 	}))
 	m.Get(dashboard.Root, page.ServeHTTP)
 	m.Get(dashboard.Assets+"*", page.ServeHTTP)
+	m.Get(openapiJSONPath, a.handle(described.inJSON))
+	m.Get(openapiYAMLPath, a.handle(described.inYAML))
 	m.Post("/warm", a.handle(a.warm))
 	m.Get("/warm", a.handle(a.jobs))
 	m.Get("/warm/{id}", a.handle(a.job))

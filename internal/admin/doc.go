@@ -18,6 +18,7 @@
 //	GET    /stats, /config    present numbers; resolved settings
 //	GET    /v1/tables/...     what a table consists of                  tables.go
 //	POST   /v1/tables/.../scan, /get, /search: queries; also by GET     tablesquery.go, tablesanswer.go
+//	GET    /openapi.json, .yaml   the description of all this           openapi.go
 //	GET    /healthz, /readyz, /metrics                                  ops.go
 //
 // Bodies are one JSON object of at most 1 MiB, whatever Content-Type says; a field that

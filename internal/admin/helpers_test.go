@@ -87,7 +87,7 @@ func newWorld(t testing.TB, edit func(*admin.Options, *warm.Options)) *world {
 	server := httptest.NewServer(handler)
 	w.url = server.URL
 	clients := &http.Transport{}
-	w.client = &http.Client{Transport: clients}
+	w.client = &http.Client{Transport: newContract(t, clients)}
 	t.Cleanup(func() {
 		clients.CloseIdleConnections()
 		if err := w.warmer.Close(); err != nil {

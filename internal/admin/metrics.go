@@ -14,7 +14,7 @@ const noRoute = "none"
 // routes and statuses are the values of the labels.
 var (
 	routes = []string{
-		"GET /", "GET /ui/*", "POST /warm", "GET /warm", "GET /warm/{id}", "DELETE /warm/{id}", "POST /invalidate", "POST /retain", "POST /bypass",
+		"GET /", "GET /ui/*", "GET /openapi.json", "GET /openapi.yaml", "POST /warm", "GET /warm", "GET /warm/{id}", "DELETE /warm/{id}", "POST /invalidate", "POST /retain", "POST /bypass",
 		"GET /explain", "GET /generations", "GET /residency", "GET /objects", "GET /stats", "GET /config", "GET /v1/tables/*", "POST /v1/tables/*",
 	}
 	statuses = []string{"2xx", "4xx", "5xx", left}
