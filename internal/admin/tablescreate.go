@@ -35,7 +35,7 @@ func (a *api) createTable(w http.ResponseWriter, r *http.Request, table string) 
 	}
 	writeJSON(w, http.StatusCreated, struct {
 		Table string `json:"table"`
-	}{table})
+	}{"s3://" + table})
 	return nil
 }
 

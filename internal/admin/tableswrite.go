@@ -110,11 +110,11 @@ func (a *api) writeRows(w http.ResponseWriter, r *http.Request, table string, wr
 		w.Header().Set("Connection", "close")
 		f := writeFault(err)
 		if x, ok := errors.AsType[*failure](f); ok {
-			x.written = &written{table, *out}
+			x.written = &written{"s3://" + table, *out}
 		}
 		return f
 	}
-	writeJSON(w, http.StatusOK, written{table, *out})
+	writeJSON(w, http.StatusOK, written{"s3://" + table, *out})
 	return nil
 }
 
@@ -248,7 +248,7 @@ func statsOf(s shard.Stats) shardStats {
 }
 
 func statsAnswer(table string, s engine.WriterStats, open bool) tableStats {
-	out := tableStats{Table: table, Open: open, shardStats: statsOf(s.Stats), Shards: map[string]shardStats{}}
+	out := tableStats{Table: "s3://" + table, Open: open, shardStats: statsOf(s.Stats), Shards: map[string]shardStats{}}
 	out.Generation = 0
 	for id, x := range s.Shards {
 		out.Shards[id] = statsOf(x)

@@ -115,11 +115,11 @@ func TestRowsAreWrittenAndReadByHTTP(t *testing.T) {
 	w.post(people+"/create", newPeople, http.StatusCreated, nil)
 	var got writtenAnswer
 	w.post(people+"/put", `{"id": 1, "name": "ada lovelace", "vector": [1, 0]}`+"\n"+`{"id": 2, "name": "grace hopper"}`+"\n", http.StatusOK, &got)
-	if diff := cmp.Diff(writtenAnswer{"lake/db/people.lance", 2, 1}, got); diff != "" {
+	if diff := cmp.Diff(writtenAnswer{"s3://lake/db/people.lance", 2, 1}, got); diff != "" {
 		t.Error(diff)
 	}
 	w.post(people+"/put", arrowPeople(t, 3, 3), http.StatusOK, &got)
-	if diff := cmp.Diff(writtenAnswer{"lake/db/people.lance", 3, 3}, got); diff != "" {
+	if diff := cmp.Diff(writtenAnswer{"s3://lake/db/people.lance", 3, 3}, got); diff != "" {
 		t.Error(diff)
 	}
 	w.post(people+"/delete", "2\n{\"id\": 3}\n[99]", http.StatusOK, &got)
