@@ -151,8 +151,20 @@ func (c *adminClient) do(req *http.Request) (*http.Response, error) {
 
 // refused is the error of an answer that is one.
 func (c *adminClient) refused(resp *http.Response, answer []byte) error {
-	return fmt.Errorf("admin API at %s: %s: %s", c.base, resp.Status, problemText(answer))
+	err := fmt.Errorf("admin API at %s: %s: %s", c.base, resp.Status, problemText(answer))
+	if resp.StatusCode < http.StatusInternalServerError && resp.StatusCode != http.StatusTooManyRequests {
+		return &refusal{err}
+	}
+	return err
 }
+
+// errRefused marks answers that are the same however often one asks.
+var errRefused = errors.New("refused")
+
+// refusal is such an error.
+type refusal struct{ error }
+
+func (e *refusal) Is(target error) bool { return target == errRefused }
 
 // problemText returns what an error answer says, in one line.
 func problemText(answer []byte) string {
