@@ -66,9 +66,14 @@ func TestDemoTellsTheWholeStory(t *testing.T) {
 	answers := map[string]string{}
 	try := func(signals chan<- os.Signal, sofar string) {
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-		table := regexp.MustCompile(`T=(\S+)`).FindStringSubmatch(sofar)[1]
-		for _, query := range []string{"/get?key=pride-and-prejudice/1.1&columns=id,text", "/scan?filter=chapter%3D1&columns=id,novel&limit=5"} {
-			resp, err := client.Get(table + query)
+		find := func(pattern string) string { return regexp.MustCompile(pattern).FindStringSubmatch(sofar)[1] }
+		table := find(`T=(\S+)`)
+		for name, url := range map[string]string{
+			"get":       table + "/get?key=pride-and-prejudice/1.1&columns=id,text",
+			"scan":      table + "/scan?filter=chapter%3D1&columns=id,novel&limit=5",
+			"dashboard": find(`dashboard, for a browser: (\S+)`),
+		} {
+			resp, err := client.Get(url)
 			if err != nil {
 				t.Error(err)
 				continue
@@ -78,7 +83,7 @@ func TestDemoTellsTheWholeStory(t *testing.T) {
 				t.Error(resp.Status, err)
 			}
 			_ = resp.Body.Close()
-			answers[query[:4]] = string(body)
+			answers[name] = string(body)
 		}
 		signals <- os.Interrupt
 	}
@@ -86,7 +91,7 @@ func TestDemoTellsTheWholeStory(t *testing.T) {
 	if code != exitOK || stderr != "" {
 		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
-	if !strings.Contains(answers["/get"], "It is a truth universally acknowledged") || strings.Count(answers["/sca"], `"novel"`) < 5 {
+	if !strings.Contains(answers["get"], "It is a truth universally acknowledged") || strings.Count(answers["scan"], `"novel"`) < 5 {
 		t.Errorf("while it served: %v", answers)
 	}
 	for _, want := range []string{

@@ -17,11 +17,9 @@ import (
 	"github.com/hearthcache/hearth/internal/engine"
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/internal/originstore"
-	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/inspect"
-	"github.com/hearthcache/hearth/lance/memwal"
-	"github.com/hearthcache/hearth/lsm/generation"
 	"github.com/hearthcache/hearth/lsm/shard"
+	"github.com/hearthcache/hearth/lsm/writer"
 )
 
 const (
@@ -128,14 +126,14 @@ func (n *novelsPlay) warmTables(ctx context.Context, clients []*demoClient) erro
 		}
 		if counts := n.counts(); i == 0 {
 			n.say("  warmed    %d objects, %s, with %d requests in %s\n", receipt.Objects, inspect.SizeText(receipt.ResidentBytes),
-				counts.Immutable+counts.Mutable, seconds(time.Since(start)))
+				counts.Immutable+counts.Mutable, inSeconds(time.Since(start)))
 		}
 	}
 	return nil
 }
 
-// seconds is a duration for people.
-func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+// inSeconds is a duration for people.
+func inSeconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
 
 // write makes the table and fills it, through Hearth.
 func (n *novelsPlay) write(ctx context.Context, o demoOptions) (err error) {
@@ -156,23 +154,19 @@ func (n *novelsPlay) write(ctx context.Context, o demoOptions) (err error) {
 	}
 	start := time.Now()
 	n.meter.SetLatency(0) // what is there when the story begins need not be waited for
-	manifest, err := n.shelf.Create(ctx, table)
+	err = n.shelf.Create(ctx, table)
 	n.meter.SetLatency(o.latency)
 	if err != nil {
 		return err
 	}
-	n.say("  created   %d passages with BTree, full-text and vector indexes, in %s\n", n.shelf.Base(), seconds(time.Since(start)))
+	n.say("  created   %d passages with BTree, full-text and vector indexes, in %s\n", n.shelf.Base(), inSeconds(time.Since(start)))
 	n.say("  vectors   %d dimensions, latent semantic analysis of these texts: no trained model\n", wordspace.Dim)
-	layout, err := generation.LayoutOf(ctx, table, manifest, file.Options{})
-	if err != nil {
-		return err
-	}
-	w, err := shard.Open(ctx, table, layout, memwal.UnshardedShardID().String(), shard.Options{
+	w, err := writer.Open(ctx, table, "", writer.Options{Shard: shard.Options{
 		Warm: func(ctx context.Context, folder string) error {
 			_, err := n.warm(ctx, "s3://"+demoPath+"/"+folder)
 			return err
 		},
-	})
+	}})
 	if err != nil {
 		return err
 	}
@@ -186,7 +180,7 @@ func (n *novelsPlay) write(ctx context.Context, o demoOptions) (err error) {
 	n.say("  ingested  %d new passages, %d revised, %d deleted: %.0f rows/s, durable when acknowledged\n",
 		filled.Rows, filled.Revised, filled.Removed, float64(rows)/filled.Writing.Seconds())
 	n.say("            %d puts went into %d entries of the log\n", filled.Puts, stats.Entries)
-	n.say("  flushed   %d generations in %s, each warmed before it was published\n", stats.Flushes, seconds(filled.Flushing))
+	n.say("  flushed   %d generations in %s, each warmed before it was published\n", stats.Flushes, inSeconds(filled.Flushing))
 	return nil
 }
 
@@ -250,6 +244,8 @@ What Hearth knows of the table; out of the cache with it, and back:
   curl -s {{.Admin}}/generations
   curl -s {{.Admin}}/invalidate -d '{"prefix": "s3://{{.Bucket}}/"}'
   curl -s {{.Admin}}/warm -d '{"path": "s3://{{.Path}}", "wait": "1m"}'
+
+The dashboard, for a browser: {{.Admin}}/
 
 The same bytes as S3:
 

@@ -16,8 +16,8 @@ import (
 type Writer interface {
 	// Put writes rows, which replace those with the same keys; nil says that they are durable. It borrows them.
 	Put(ctx context.Context, rows arrow.RecordBatch) error
-	// Delete deletes the rows with some keys, an array for each column of the key.
-	Delete(ctx context.Context, key ...arrow.Array) error
+	// Delete deletes the rows with some keys, a column for each of the primary key. It borrows them.
+	Delete(ctx context.Context, keys arrow.RecordBatch) error
 	// Flush publishes what was acknowledged before as a generation.
 	Flush(ctx context.Context) error
 }
@@ -76,10 +76,10 @@ func (s *Shelf) Fill(ctx context.Context, w Writer) (f Filled, err error) {
 		}
 	}
 	err = write(s.revised, func(ctx context.Context) error {
-		b := array.NewStringBuilder(memory.DefaultAllocator)
+		b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(columns.Fields()[:1], nil))
 		defer b.Release()
-		b.AppendValues(s.removed, nil)
-		keys := b.NewArray()
+		b.Field(0).(*array.StringBuilder).AppendValues(s.removed, nil)
+		keys := b.NewRecordBatch()
 		defer keys.Release()
 		puts.Add(1)
 		return w.Delete(ctx, keys)

@@ -13,13 +13,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hearthcache/hearth/internal/demo/shelf"
-	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/fts"
-	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/storage"
 	"github.com/hearthcache/hearth/lsm"
-	"github.com/hearthcache/hearth/lsm/generation"
-	"github.com/hearthcache/hearth/lsm/shard"
+	"github.com/hearthcache/hearth/lsm/writer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,18 +34,13 @@ func newShelf(t *testing.T) *shelf.Shelf {
 }
 
 // open makes the table of a shelf and a writer for it.
-func open(t *testing.T, s *shelf.Shelf) (storage.Writer, *shard.Writer) {
+func open(t *testing.T, s *shelf.Shelf) (storage.Writer, *writer.Writer) {
 	t.Helper()
 	store := storage.NewMemStore()
-	m, err := s.Create(t.Context(), store)
-	if err != nil {
+	if err := s.Create(t.Context(), store); err != nil {
 		t.Fatal(err)
 	}
-	layout, err := generation.LayoutOf(t.Context(), store, m, file.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.Open(t.Context(), store, layout, memwal.UnshardedShardID().String(), shard.Options{})
+	w, err := writer.Open(t.Context(), store, "", writer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,20 +49,20 @@ func batch(rows []Row) arrow.RecordBatch {
 
 // Create makes the table in a store: the first novels, a BTree index of the key, a full-text index with positions and a vector
 // index, all of which generations are to have too, and a write-ahead log with one shard.
-func (s *Shelf) Create(ctx context.Context, w storage.Writer) (*dataset.Manifest, error) {
+func (s *Shelf) Create(ctx context.Context, w storage.Writer) error {
 	fields, err := schema.FromArrow(columns)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows := batch(s.base)
 	defer rows.Release()
 	fragment, err := dataset.WriteFragment(ctx, w, fields, dataset.Batches(rows), dataset.WriteOptions{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m, err := dataset.Create(ctx, w, dataset.NewTable{Schema: fields, Fragments: []pb.DataFragment{fragment}}, dataset.CommitOptions{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	details := memwal.UnshardedDetails()
 	var added []pb.IndexMetadata
@@ -75,7 +75,7 @@ func (s *Shelf) Create(ctx context.Context, w storage.Writer) (*dataset.Manifest
 		at := columns.FieldIndices(x.column)[0]
 		meta, err := x.write(ctx, w, dataset.IndexFolder(id), rows.Column(at))
 		if err != nil {
-			return nil, fmt.Errorf("shelf: index of %s: %w", x.column, err)
+			return fmt.Errorf("shelf: index of %s: %w", x.column, err)
 		}
 		meta.UUID, meta.Name, meta.Fields, meta.DatasetVersion = id, x.column+"_idx", []int32{fields.Fields[at].ID}, m.Version
 		meta.FragmentBitmap = dataset.FragmentBitmap(uint32(m.Fragments[0].ID))
@@ -83,9 +83,10 @@ func (s *Shelf) Create(ctx context.Context, w storage.Writer) (*dataset.Manifest
 		details.MaintainedIndexes = append(details.MaintainedIndexes, meta.Name)
 	}
 	if m, err = dataset.Commit(ctx, w, m, dataset.Changes{Indexes: added}, dataset.CommitOptions{}); err != nil {
-		return nil, err
+		return err
 	}
-	return dataset.InstallMemWAL(ctx, w, m, details, dataset.CommitOptions{})
+	_, err = dataset.InstallMemWAL(ctx, w, m, details, dataset.CommitOptions{})
+	return err
 }
 
 func writeKeys(ctx context.Context, w storage.Writer, folder string, values arrow.Array) (pb.IndexMetadata, error) {
