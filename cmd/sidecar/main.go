@@ -4,6 +4,7 @@
 //	sidecar serve          run it
 //	sidecar warm, evict    move objects into a running one, and out
 //	sidecar explain        ask how a key is treated
+//	sidecar stats          show what a running one does
 //	sidecar lance          look into Lance tables and files
 //	sidecar check-config   show the resolved settings
 //	sidecar demo           show what it is good for

@@ -126,9 +126,8 @@ change is read from the origin once; what can change is always confirmed.
 
 Bare "sidecar serve" runs over an embedded store in ./hearth-data and prints how
 to point clients at it. "sidecar demo" shows what it is good for.`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SilenceErrors: true,
+		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -159,6 +158,9 @@ to point clients at it. "sidecar demo" shows what it is good for.`,
 	)
 	if demo := p.demoCommand(); demo != nil {
 		root.AddCommand(demo)
+	}
+	if err := completeFlags(root); err != nil {
+		panic(err) // a flag that is visited exists, and is registered once
 	}
 	return root
 }
