@@ -15,7 +15,7 @@ HELM=helm.sh/helm/v3/cmd/helm@v3.22.0
 KUBECTL_VALIDATE=sigs.k8s.io/kubectl-validate@v0.0.4
 PROMETHEUS_OPERATOR=github.com/prometheus-operator/prometheus-operator@v0.85.0
 NPM_PACKAGES=(@lancedb/lancedb@0.39.0 apache-arrow@18.1.0)
-APT_PACKAGES=(nginx s3cmd awscli python3-boto3 prometheus
+APT_PACKAGES=(nginx s3cmd awscli python3-boto3 prometheus chromium
   cargo librust-async-trait-dev librust-reqwest-dev librust-serde-json-dev librust-tokio-dev)
 
 CACHE="${HEARTH_CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hearth-ci}"

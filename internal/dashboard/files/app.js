@@ -102,7 +102,7 @@ async function fetchAll() {
   $("main").hidden = false;
   $("signout").hidden = !api.hasToken();
   render();
-  followJobs(jobs.jobs, { changed: jobChanged, ended: jobEnded });
+  followJobs(jobs.jobs, streamed);
   await Promise.all([updateObjects(), updateObject()]);
 }
 
@@ -189,14 +189,20 @@ function jobChanged(now) {
   });
 }
 
+const told = new Set(); // jobs whose end was told
+
 function jobEnded(now) {
   jobChanged(now);
+  if (told.has(now.job)) return;
+  told.add(now.job);
   const r = now.receipt;
   const what = now.state === "warm" ? `is warm: ${bytes(r.resident_bytes)} in ${plural(r.objects, "object")}`
     : `is ${now.state}: ${now.error?.message ?? now.reason ?? ""}`;
   say(`${now.path} ${what}`, now.state === "warm" ? "good" : "bad");
   refresh();
 }
+
+const streamed = { changed: jobChanged, ended: jobEnded };
 
 /** Shows the objects below a path, or the pages of an object. */
 async function openPath(path, focus) {
@@ -247,8 +253,10 @@ function warm(path, name, pin, where) {
   return act(async () => {
     const answer = await api.post("/warm", { path, ...(pin !== undefined && { pin }) });
     const pinned = pin === undefined ? "" : pin ? " and pinned" : ", and not pinned any more";
-    if (answer.state === "warming") say(`Warming ${name}${pinned}.`);
-    else say(`${name} is ${answer.state}${pinned}.`, answer.state === "warm" ? "good" : "");
+    if (answer.state === "warming") {
+      say(`Warming ${name}${pinned}.`);
+      followJobs([{ job: answer.job }], streamed); // it may have ended before the next update
+    } else say(`${name} is ${answer.state}${pinned}.`, answer.state === "warm" ? "good" : "");
   }, where);
 }
 

@@ -52,7 +52,7 @@ export function showObject(r, { warm, pin, evict }) {
   $("detail-title").title = path;
   const size = r.size ?? r.versions[0]?.size;
   const pinned = r.versions.some((v) => v.pinned);
-  text($("detail-sum"), [size === undefined ? "of unknown size" : bytes(size), `pages of ${bytes(r.page_bytes)}`, r.etag && `ETag ${r.etag}`, pinned && "pinned"].filter(Boolean).join(", "));
+  text($("detail-sum"), [size === undefined ? "Nothing of it is in memory, and nothing is known of it until it is read or warmed" : bytes(size), size !== undefined && `pages of ${bytes(r.page_bytes)}`, r.etag && `ETag ${r.etag}`, pinned && "pinned"].filter(Boolean).join(", "));
 
   // A version of which nothing is resident has a strip too: an empty one.
   const versions = [...r.versions];
