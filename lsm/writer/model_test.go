@@ -256,7 +256,7 @@ func (l *life) run() {
 
 // Nothing that was acknowledged is lost, in whatever shard, and nothing that was refused comes back.
 func TestRandomLivesOfThreeShardsKeepWhatWasAcknowledged(t *testing.T) {
-	runs, first := 40, uint64(time.Now().UnixNano())
+	runs, first := 15, uint64(time.Now().UnixNano())
 	if n, err := strconv.Atoi(os.Getenv("HEARTH_WRITER_RUNS")); err == nil {
 		runs = n
 	}
