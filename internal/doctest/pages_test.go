@@ -24,10 +24,8 @@ func documents(t *testing.T) []string {
 	return strings.Fields(string(out))
 }
 
-// unmarked are documents whose blocks do not all bear marks.
-var unmarked = []string{
-	"docs/cli.md", "docs/dashboard.md", "docs/metrics.md",
-}
+// generated are documents that another test writes and compares as a whole: their blocks are what the program prints.
+var generated = []string{"docs/cli.md"}
 
 // TestEveryBlockOfCodeSaysWhoRunsIt judges the marks of all documents.
 func TestEveryBlockOfCodeSaysWhoRunsIt(t *testing.T) {
@@ -41,7 +39,7 @@ func TestEveryBlockOfCodeSaysWhoRunsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range problems {
-			if !slices.Contains(unmarked, file) {
+			if !slices.Contains(generated, file) {
 				t.Error(p)
 			}
 		}
