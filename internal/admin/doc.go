@@ -18,6 +18,8 @@
 //	GET    /stats, /config    present numbers; resolved settings
 //	GET    /v1/tables/...     what a table consists of                  tables.go
 //	POST   /v1/tables/.../scan, /get, /search: queries; also by GET     tablesquery.go, tablesanswer.go
+//	POST   /v1/tables/.../put, /delete, /flush, /create: writing        tableswrite.go, tablescreate.go
+//	GET    /v1/tables/.../stats   figures of a table's writer
 //	GET    /openapi.json, .yaml   the description of all this           openapi.go
 //	GET    /healthz, /readyz, /metrics                                  ops.go
 //

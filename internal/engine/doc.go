@@ -19,6 +19,16 @@
 // Batches are borrowed by the Output until its method returns. An Engine is safe for concurrent use; Close ends what
 // runs and waits for it.
 //
+// [Writers] are the other direction: the writers of tables, opened by the first request that writes, closed when they are
+// idle, with one bound for the memory of all of them.
+//
+//	Rows ── batch ── room? ── lsm/writer ── durable ── ... ── flush ── warm ── published
+//	                  └ no: the largest table is flushed, who waits too long is ErrNoRoom
+//
+// A request brings [Rows], batch by batch, in the schema that it is asked for; each batch is durable before the next is
+// taken. [CreateTable] makes tables. A writer that lost a shard says so to the request that finds out, and takes it back
+// for the next.
+//
 // Errors are those of package lsm, context errors as they are, *Invalid for a field that makes no sense, ErrBusy,
 // ErrClosed. A query that fails or is cancelled leaves nothing behind.
 //
