@@ -61,7 +61,7 @@ type Layout struct {
 }
 
 // LayoutOf reads the layout from the newest base manifest of the table at the root of a store, and from the indexes that
-// its MemWAL section says are maintained.
+// its MemWAL section says are maintained. It fails with ErrUnsupported for tables that generations cannot be written of.
 func LayoutOf(ctx context.Context, s storage.Store, base *dataset.Manifest, opts file.Options) (*Layout, error) {
 	table, err := schema.New(base.Fields, base.SchemaMetadata)
 	if err != nil {
@@ -87,6 +87,9 @@ func LayoutOf(ctx context.Context, s storage.Store, base *dataset.Manifest, opts
 			return nil, fmt.Errorf("maintained index %q: %w", name, err)
 		}
 		l.Indexes = append(l.Indexes, x)
+	}
+	if err := l.rehearse(ctx); err != nil {
+		return nil, err
 	}
 	return l, nil
 }

@@ -71,10 +71,6 @@ func (w *Writer) open(ctx context.Context, s storage.Writer) (err error) {
 	if w.layout, err = generation.LayoutOf(ctx, w.store, base, file.Options{Allocator: w.mem}); err != nil {
 		return err
 	}
-	if f := structIn(w.layout.Arrow().Fields()); f != "" && w.layout.Version == file.V20 {
-		// Null structs, which every tombstone has, would be acknowledged and could never be flushed.
-		return fmt.Errorf("%w: column %q holds structs, which may not be null in files of version 2.0", generation.ErrUnsupported, f)
-	}
 	details, _, err := base.MemWALDetails()
 	if err != nil {
 		return err
@@ -87,19 +83,6 @@ func (w *Writer) open(ctx context.Context, s storage.Writer) (err error) {
 	md := w.layout.Arrow().Metadata()
 	w.schema = arrow.NewSchema(slices.DeleteFunc(w.layout.Arrow().Fields(), func(f arrow.Field) bool { return f.Name == memwal.TombstoneColumn }), &md)
 	return nil
-}
-
-// structIn names a field that is a struct or holds some, "" when there is none.
-func structIn(fields []arrow.Field) string {
-	for _, f := range fields {
-		if f.Type.ID() == arrow.STRUCT {
-			return f.Name
-		}
-		if n, ok := f.Type.(arrow.NestedType); ok && structIn(n.Fields()) != "" {
-			return f.Name
-		}
-	}
-	return ""
 }
 
 // Schema is the schema that rows are written in. Every column but those of the primary key may be null.

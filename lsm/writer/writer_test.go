@@ -324,16 +324,3 @@ func TestAShardThatASilentStoreEndedComesBackUnlessSomebodyElseHasIt(t *testing.
 		})
 	}
 }
-
-func TestStructsAreFoundWhereverTheyAre(t *testing.T) {
-	of := func(x arrow.DataType) []arrow.Field { return []arrow.Field{fields[0], {Name: "x", Type: x}} }
-	st := arrow.StructOf(fields...)
-	for _, tt := range []struct {
-		in   arrow.DataType
-		want string
-	}{{st, "x"}, {arrow.ListOf(st), "x"}, {arrow.ListOf(arrow.BinaryTypes.String), ""}, {arrow.PrimitiveTypes.Int8, ""}} {
-		if got := structIn(of(tt.in)); got != tt.want {
-			t.Errorf("%s: %q", tt.in, got)
-		}
-	}
-}
