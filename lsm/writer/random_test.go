@@ -67,6 +67,23 @@ var generators = []struct {
 	{&arrow.Decimal128Type{Precision: 20, Scale: 3}, func(r *rand.Rand) string { return fmt.Sprintf("%d.%03d", r.IntN(1e6), r.IntN(1000)) }},
 	{arrow.ListOf(arrow.PrimitiveTypes.Int32), func(r *rand.Rand) string { return list(r, func() string { return strconv.Itoa(r.IntN(100)) }) }},
 	{arrow.ListOf(arrow.BinaryTypes.String), func(r *rand.Rand) string { return list(r, func() string { return strconv.Quote(words(r)) }) }},
+	{pair, pairText}, // the last two are not for version 2.0
+	{arrow.ListOf(pair), func(r *rand.Rand) string { return list(r, func() string { return pairText(r) }) }},
+}
+
+// pair is a struct.
+var pair = arrow.StructOf(
+	arrow.Field{Name: "a", Type: arrow.BinaryTypes.String, Nullable: true}, arrow.Field{Name: "b", Type: arrow.PrimitiveTypes.Int32, Nullable: true})
+
+func pairText(r *rand.Rand) string {
+	a, b := strconv.Quote(words(r)), strconv.Itoa(r.IntN(1000))
+	if r.IntN(6) == 0 {
+		a = "null"
+	}
+	if r.IntN(6) == 0 {
+		b = "null"
+	}
+	return `{"a":` + a + `,"b":` + b + `}`
 }
 
 func signed(bits int) func(*rand.Rand) string {
@@ -130,8 +147,12 @@ func randomTable(r *rand.Rand, number int) *made {
 		m.spec = map[string]any{"specType": "unsharded"}
 	}
 	fields = append(fields, arrow.Field{Name: "region", Type: arrow.BinaryTypes.String})
+	types := len(generators)
+	if m.version == "2.0" {
+		types -= 2
+	}
 	for i := range 2 + r.IntN(5) {
-		fields = append(fields, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: generators[r.IntN(len(generators))].typ, Nullable: true})
+		fields = append(fields, arrow.Field{Name: fmt.Sprintf("c%d", i), Type: generators[r.IntN(types)].typ, Nullable: true})
 	}
 	fields = append(fields,
 		arrow.Field{Name: "text", Type: arrow.BinaryTypes.String, Nullable: true},
