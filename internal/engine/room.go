@@ -60,15 +60,18 @@ func (h *held) take(n int64) error {
 }
 
 // release gives back what was taken: the rows are a writer's now, or nobody's.
-func (h *held) release() {
-	if h.bytes == 0 {
+func (h *held) release() { h.give(h.bytes) }
+
+// give gives back a part of what was taken.
+func (h *held) give(n int64) {
+	if n == 0 {
 		return
 	}
 	h.s.mu.Lock()
-	h.s.mu.taken -= h.bytes
+	h.s.mu.taken -= n
 	h.s.changedLocked()
 	h.s.mu.Unlock()
-	h.bytes = 0
+	h.bytes -= n
 }
 
 // largest returns the table with most rows in memory, and the bytes of all.

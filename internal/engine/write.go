@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/hearthcache/hearth/lsm/writer"
 )
 
 // Rows are what a request brings, batch by batch: rows of a schema, or keys. The consumer releases each batch. reserve is
@@ -16,8 +18,8 @@ type Rows func(schema *arrow.Schema, reserve func(bytes int64) error) iter.Seq2[
 
 // Written says what a request did, also one that failed.
 type Written struct {
-	// Rows are durable, in Batches batches. A request is no unit: of one that failed, what is counted here is written, and
-	// of the batch at which it failed some rows may be.
+	// Rows are durable, those of Batches batches and of what was put of the next. A request is no unit: of one that failed,
+	// what is counted here is written, and of the rows behind it some may be.
 	Rows    int64 `json:"rows"`
 	Batches int64 `json:"batches"`
 	// Elapsed is the time from the request to its last row.
@@ -26,7 +28,8 @@ type Written struct {
 
 // BatchError is an error of one batch of a request.
 type BatchError struct {
-	// Batch is the number of the batch, counted from 0, and Row that of its first row in the request.
+	// Batch is the number of the batch, counted from 0, and Row that of the first row in the request that is not counted as
+	// written: a batch that leaves wide columns out is put in pieces.
 	Batch, Row int64
 	err        error
 }
@@ -90,27 +93,63 @@ func (s *Writers) write(ctx context.Context, table string, op writeOp, rows Rows
 		if err != nil {
 			return out, &RowsError{err}
 		}
-		n := b.NumRows()
-		err = s.putBatch(ctx, put, b)
+		err = s.putPieces(ctx, t, held, t.fillBytes(op, b.Schema()), put, b, out)
 		b.Release()
 		if err != nil {
 			return out, &BatchError{out.Batches, out.Rows, err}
 		}
 		held.release()
-		out.Rows, out.Batches = out.Rows+n, out.Batches+1
+		out.Batches++
 	}
 	return out, nil
 }
 
-// putBatch puts a batch. Where there is no room for it in time, it says so.
-func (s *Writers) putBatch(ctx context.Context, put func(context.Context, arrow.RecordBatch) error, b arrow.RecordBatch) error {
-	within, cancel := context.WithTimeout(ctx, s.o.Wait)
-	defer cancel()
-	err := put(within, b)
-	if isBusy(err) && ctx.Err() == nil {
-		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+// putFunc puts rows, or deletes those with some keys.
+type putFunc func(context.Context, arrow.RecordBatch) error
+
+// putBatch puts a batch. Where there is no room for it in time, it says so. Claims of shards take the time that they take: the
+// log of one may be long, and is read again by each claim.
+func (t *tableState) putBatch(ctx context.Context, wait time.Duration, put putFunc, b arrow.RecordBatch) error {
+	for {
+		within, cancel := context.WithTimeout(ctx, wait)
+		err := put(within, b)
+		cancel()
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case isBusy(err):
+			return fmt.Errorf("%w: %w", ErrNoRoom, err)
+		}
+		late := t.lateClaims(err)
+		if len(late) == 0 {
+			return err
+		}
+		if err := t.w.Claim(ctx, late...); err != nil {
+			return err
+		}
 	}
-	return err
+}
+
+// lateClaims are the shards whose claims took too long for a put.
+func (t *tableState) lateClaims(err error) (shards []string) {
+	partial, ok := errors.AsType[*writer.PartialError](err)
+	if !ok {
+		return nil
+	}
+	held := map[string]bool{}
+	for _, s := range t.w.Shards() {
+		held[s.Shard()] = true
+	}
+	for _, p := range partial.Parts {
+		switch {
+		case p.Err == nil || held[p.Shard]:
+		case errors.Is(p.Err, context.DeadlineExceeded):
+			shards = append(shards, p.Shard)
+		default:
+			return nil // to put it again would not help
+		}
+	}
+	return shards
 }
 
 // closedOr makes the error of a request that was ended by Close say so.

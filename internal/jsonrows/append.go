@@ -46,7 +46,7 @@ func (d *decoder) append(b array.Builder, t arrow.DataType, nullable bool, v *va
 
 // null appends a null.
 func (d *decoder) null(b array.Builder, t arrow.DataType) error {
-	if err := d.spend(width(t)); err != nil {
+	if err := d.spend(NullBytes(t)); err != nil {
 		return err
 	}
 	if list, ok := t.(*arrow.FixedSizeListType); ok && !list.ElemField().Nullable {
@@ -58,19 +58,19 @@ func (d *decoder) null(b array.Builder, t arrow.DataType) error {
 	return nil
 }
 
-// width is about what a null of a type takes.
-func width(t arrow.DataType) int64 {
+// NullBytes is about what a null of a type takes in an array.
+func NullBytes(t arrow.DataType) int64 {
 	switch t := t.(type) {
 	case *arrow.FixedSizeListType:
-		return 1 + int64(t.Len())*width(t.Elem())
+		return 1 + int64(t.Len())*NullBytes(t.Elem())
 	case *arrow.StructType:
 		n := int64(1)
 		for _, f := range t.Fields() {
-			n += width(f.Type)
+			n += NullBytes(f.Type)
 		}
 		return n
 	case arrow.ExtensionType:
-		return width(t.StorageType())
+		return NullBytes(t.StorageType())
 	case arrow.FixedWidthDataType:
 		return 1 + int64(t.Bytes())
 	}

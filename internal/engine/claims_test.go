@@ -1,0 +1,76 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hearthcache/hearth/internal/engine"
+	"github.com/hearthcache/hearth/lance/storage"
+	"github.com/hearthcache/hearth/lsm/shard"
+)
+
+// slow is a store whose objects take their time to be opened.
+type slow struct {
+	storage.Writer
+	each time.Duration
+}
+
+func (s slow) Open(ctx context.Context, name string) (storage.Object, error) {
+	wait := time.NewTimer(s.each)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return s.Writer.Open(ctx, name)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// gone is a store that takes no generations.
+type gone struct{ storage.Writer }
+
+func (g gone) Put(ctx context.Context, name string, body io.Reader, size int64, o storage.PutOptions) error {
+	if isGeneration(name) {
+		return errors.New("gone")
+	}
+	return g.Writer.Put(ctx, name, body, size, o)
+}
+
+func TestAClaimMayTakeLongerThanRowsWaitForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := storage.NewMemStore()
+		people(t, mem, "t.lance")
+		// Somebody leaves a log behind that takes minutes to be read.
+		earlier, err := engine.NewWriters(gone{mem}, engine.WriteOptions{Shard: shard.Options{Allocator: checked(t)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"100": "null"}
+		for i := range 40 {
+			if _, err := earlier.Put(t.Context(), "t.lance", lines(fmt.Sprintf(`{"id": %d}`, i))); err != nil {
+				t.Fatal(err)
+			}
+			want[fmt.Sprint(i)] = "null"
+		}
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = earlier.Close(over) // nothing can be flushed
+		w := newWriters(t, slow{mem, 4 * time.Second}, engine.WriteOptions{Wait: 10 * time.Second})
+		if out, err := w.Put(t.Context(), "t.lance", lines(`{"id": 100}`)); err != nil || out.Rows != 1 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if _, err := w.Flush(t.Context(), "t.lance"); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, names(t, mem, "t.lance")); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
