@@ -11,8 +11,12 @@ import (
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
-// maxClaims is how often a claim is tried against others.
-const maxClaims = 16
+const (
+	// maxClaims is how often a claim is tried against others.
+	maxClaims = 16
+	// maxCount is more than any version, epoch, position or generation gets to. Beyond it they would wrap around some day.
+	maxCount = 1 << 63
+)
 
 // Claim makes the caller the writer of a shard of the table in a folder: from then on every other writer is fenced. replay
 // is called with each entry that no generation covers yet, oldest first, sentinels aside; it owns the entry. The shard is
@@ -52,7 +56,11 @@ func (l *Log) claimEpoch(ctx context.Context, id uuid.UUID) (first bool, err err
 			if old.Status == memwal.StatusSealed {
 				return false, ErrSealed
 			}
+			if err := checkCounts(old); err != nil {
+				return false, err
+			}
 			next = old.Clone()
+			next.CurrentGeneration = nextGeneration(old)
 		}
 		next.Version++
 		next.WriterEpoch++
@@ -73,6 +81,28 @@ func (l *Log) claimEpoch(ctx context.Context, id uuid.UUID) (first bool, err err
 		}
 	}
 	return false, ErrContended
+}
+
+// checkCounts refuses manifests whose numbers have no room for more.
+func checkCounts(m *memwal.ShardManifest) error {
+	highest := max(m.Version, m.WriterEpoch, m.ReplayAfter, m.LastSeen, m.CurrentGeneration)
+	for _, g := range m.SSTables {
+		highest = max(highest, g.Generation)
+	}
+	if highest >= maxCount {
+		return fmt.Errorf("%w: manifest %d counts up to %d", memwal.ErrCorrupt, m.Version, highest)
+	}
+	return nil
+}
+
+// nextGeneration is the number of the next generation: behind all that there are, also when the manifest was made by somebody
+// who added one and did not count it. A lower number would be taken, or its rows hidden by older ones.
+func nextGeneration(m *memwal.ShardManifest) uint64 {
+	next := max(m.CurrentGeneration, 1)
+	for _, g := range m.SSTables {
+		next = max(next, g.Generation+1)
+	}
+	return next
 }
 
 // putManifest creates the object of a manifest.
