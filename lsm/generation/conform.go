@@ -61,6 +61,20 @@ func (l *Layout) Conform(b arrow.RecordBatch, mem memory.Allocator) (arrow.Recor
 	return array.NewRecordBatch(l.arrow, columns, int64(rows)), nil
 }
 
+// CheckRows fails with ErrRows for rows whose arrays are not sound, such as texts that are not UTF-8: the log would take them, and
+// whoever replays it would not.
+func CheckRows(b arrow.RecordBatch) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // arrays that lie about their buffers
+			err = fmt.Errorf("%w: %v", ErrRows, p)
+		}
+	}()
+	if err := array.ValidateRecordFull(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrRows, err)
+	}
+	return nil
+}
+
 // Tombstones makes the rows that delete keys: one array for each column of the key, of one length. The caller releases
 // the result.
 func (l *Layout) Tombstones(key []arrow.Array, mem memory.Allocator) (arrow.RecordBatch, error) {

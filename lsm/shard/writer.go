@@ -123,6 +123,10 @@ func (w *Writer) Delete(ctx context.Context, key ...arrow.Array) error {
 
 // enqueue takes over b and waits for its acknowledgement.
 func (w *Writer) enqueue(ctx context.Context, b arrow.RecordBatch) error {
+	if err := generation.CheckRows(b); err != nil {
+		b.Release()
+		return err
+	}
 	p := &put{batch: b, bytes: sizeOf(b), done: make(chan error, 1)}
 	if b.NumRows() == 0 {
 		b.Release()

@@ -166,6 +166,9 @@ func (w *Writer) write(ctx context.Context, b arrow.RecordBatch, do func(context
 	if b.NumRows() == 0 {
 		return nil
 	}
+	if err := generation.CheckRows(b); err != nil { // before some shards take their part of it
+		return err
+	}
 	parts, err := w.route.split(b)
 	if err != nil {
 		return err

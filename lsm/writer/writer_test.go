@@ -324,3 +324,17 @@ func TestAShardThatASilentStoreEndedComesBackUnlessSomebodyElseHasIt(t *testing.
 		})
 	}
 }
+
+func TestRowsThatAreNotSoundAreRefusedAsAWhole(t *testing.T) {
+	s := storage.NewMemStore()
+	newTable(t, s, memwal.TransformBucket, "id")
+	w := open(t, s, Options{})
+	rows := batch([]item{{"a", "eu", 1}, {"b", "eu", 2}, {"c", "eu", 3}, {"d \xff", "eu", 4}})
+	defer rows.Release()
+	if err := w.Put(t.Context(), rows); !errors.Is(err, generation.ErrRows) || errors.As(err, new(*PartialError)) {
+		t.Errorf("put: %v", err)
+	}
+	if n := len(w.Shards()); n != 0 {
+		t.Errorf("%d shards were claimed for it", n)
+	}
+}
