@@ -18,26 +18,26 @@ import (
 const maxPause = time.Minute
 
 // Flush publishes what was acknowledged before the call as a generation, and waits for it. There is nothing to do when
-// nothing is in memory. A flush that fails stays wanted, and is tried again in the background.
+// nothing is in memory. A flush that fails stays wanted, and is tried again in the background. When the writer ends before, it says
+// why: the rows are in the log, and published by whoever claims the shard next.
 func (w *Writer) Flush(ctx context.Context) error {
 	w.mu.Lock()
 	w.freezeLocked()
 	var last *memTable
 	if n := len(w.mu.frozen); n > 0 {
 		last = w.mu.frozen[n-1]
+	} else if w.mu.left {
+		defer w.mu.Unlock()
+		return w.mu.ended
 	}
 	w.mu.Unlock()
 	w.wakeFlush()
 	for last != nil {
 		w.mu.Lock()
-		waiting := false
-		for _, m := range w.mu.frozen {
-			waiting = waiting || m == last
-		}
-		changed, ended := w.mu.changed, w.mu.ended
+		published, changed, ended := last.published, w.mu.changed, w.mu.ended
 		w.mu.Unlock()
 		switch {
-		case !waiting:
+		case published:
 			return nil
 		case ended != nil:
 			return ended
@@ -87,7 +87,7 @@ func (w *Writer) nextFlush() (m *memTable, due time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a, due := w.mu.active, time.Hour
-	full := a.full(&w.opts) || w.mu.held+w.mu.queued >= w.opts.MemoryBytes
+	full := a.full(&w.opts) || w.mu.held+w.mu.queued >= w.opts.MemoryBytes || w.crampedLocked()
 	if w.opts.MaxAge > 0 && a.rows > 0 {
 		due = max(w.opts.MaxAge-w.now().Sub(a.since), 0)
 		full = full || due == 0
@@ -101,13 +101,27 @@ func (w *Writer) nextFlush() (m *memTable, due time.Duration) {
 	return nil, due
 }
 
+// crampedLocked reports whether somebody waits for room that only a flush makes. What is under way to the log comes first: it
+// belongs into the same generation.
+func (w *Writer) crampedLocked() bool {
+	if w.mu.queued > 0 {
+		return false
+	}
+	for p := range w.mu.waiting {
+		if w.mu.held+p.bytes > w.opts.MemoryBytes {
+			return true
+		}
+	}
+	return false
+}
+
 // flushUntilDone publishes m, however often it takes. It reports false when the writer has ended.
 func (w *Writer) flushUntilDone(m *memTable) bool {
 	for try := 0; ; try++ {
 		err := w.publish(m)
 		if err == nil {
 			w.mu.Lock()
-			w.mu.frozen = w.mu.frozen[1:]
+			w.mu.frozen, m.published = w.mu.frozen[1:], true
 			w.mu.held -= m.bytes
 			w.mu.stats.Flushes++
 			w.changedLocked()
@@ -124,7 +138,11 @@ func (w *Writer) flushUntilDone(m *memTable) bool {
 		}
 		w.mu.Lock()
 		w.mu.stats.FlushFailures++
+		ended := w.mu.ended
 		w.mu.Unlock()
+		if ended != nil {
+			return false
+		}
 		w.opts.Logger.Warn("flush failed, trying again", "shard", w.log.Shard(), "generation", m.generation, "err", err)
 		pause := time.NewTimer(min(w.opts.FlushPause<<min(try, 10), maxPause))
 		select {
@@ -156,7 +174,7 @@ func (w *Writer) publish(m *memTable) error {
 		Generation: m.generation, Path: dir, InMemoryBytes: number(m.bytes), PhysicalRows: number(stats.Rows), PrimaryKeyBytes: number(stats.KeyBytes),
 	}
 	err = w.log.Commit(w.life, func(s *memwal.ShardManifest) error {
-		if s.CurrentGeneration > m.generation {
+		if s.CurrentGeneration > m.generation || hasNewer(s, m.generation) {
 			return fmt.Errorf("%w: generation %d of shard %s is of another writer", wal.ErrFenced, m.generation, w.log.Shard())
 		}
 		s.SSTables = append(s.SSTables, entry)
@@ -168,6 +186,16 @@ func (w *Writer) publish(m *memTable) error {
 		w.fail(err)
 	}
 	return err
+}
+
+// hasNewer says whether a manifest names a generation that would hide one of the given number, or has that number.
+func hasNewer(s *memwal.ShardManifest, generation uint64) bool {
+	for _, g := range s.SSTables {
+		if g.Generation >= generation {
+			return true
+		}
+	}
+	return false
 }
 
 func hasGeneration(s *memwal.ShardManifest, dir string) bool {

@@ -15,6 +15,7 @@ type memTable struct {
 	bytes      int64
 	last       uint64    // position of the last entry
 	since      time.Time // of the first row
+	published  bool      // guarded by the writer's mu
 }
 
 // add takes over rows from the entry at a position.

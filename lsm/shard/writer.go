@@ -36,9 +36,11 @@ type Writer struct {
 		queue   []*put
 		queued  int64         // bytes
 		held    int64         // bytes in active and frozen
+		waiting map[*put]bool // for room
 		changed chan struct{} // closed at the next change of any of this
 		closing bool          // takes no more rows
 		ended   error         // why nothing more can be written
+		left    bool          // Close has left rows in the log that are in no generation
 		stats   Stats
 	}
 }
@@ -54,7 +56,7 @@ type put struct {
 func Open(ctx context.Context, s storage.Writer, layout *generation.Layout, id string, opts Options) (*Writer, error) {
 	w := &Writer{store: s, layout: layout, opts: opts.withDefaults(), queue: make(chan struct{}, 1), flush: make(chan struct{}, 1)}
 	w.life, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w.mu.active, w.mu.changed = &memTable{}, make(chan struct{})
+	w.mu.active, w.mu.changed, w.mu.waiting = &memTable{}, make(chan struct{}), map[*put]bool{}
 	log, err := wal.Claim(ctx, s, id, w.opts.Log, w.replay)
 	if err != nil {
 		w.stop()
@@ -152,6 +154,7 @@ func (w *Writer) enqueue(ctx context.Context, b arrow.RecordBatch) error {
 func (w *Writer) admit(ctx context.Context, p *put) error {
 	for {
 		w.mu.Lock()
+		delete(w.mu.waiting, p)
 		switch {
 		case w.mu.ended != nil:
 			defer w.mu.Unlock()
@@ -166,6 +169,7 @@ func (w *Writer) admit(ctx context.Context, p *put) error {
 			signal(w.queue)
 			return nil
 		}
+		w.mu.waiting[p] = true
 		changed := w.mu.changed
 		w.mu.Unlock()
 		w.wakeFlush()
@@ -173,6 +177,7 @@ func (w *Writer) admit(ctx context.Context, p *put) error {
 		case <-changed:
 		case <-ctx.Done():
 			w.mu.Lock()
+			delete(w.mu.waiting, p)
 			w.mu.stats.Busy++
 			w.mu.Unlock()
 			return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
@@ -262,9 +267,10 @@ func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range append(w.mu.frozen, w.mu.active) {
+		w.mu.left = w.mu.left || m.rows > 0
 		m.release()
 	}
-	w.mu.frozen, w.mu.active = nil, &memTable{}
+	w.mu.frozen, w.mu.active, w.mu.held = nil, &memTable{}, 0
 	if errors.Is(err, ErrClosed) {
 		err = nil
 	}
