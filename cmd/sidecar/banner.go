@@ -13,7 +13,7 @@ Hearth serves {{.Dir}}
 
   S3       {{.S3}}
 {{- if .Admin}}
-  admin    {{.Admin}}
+  admin    {{.Admin}}  (the dashboard, in a browser)
 {{- end}}
 {{- if .Ops}}
   metrics  {{.Ops}}/metrics

@@ -134,7 +134,7 @@ func TestAdminCommands(t *testing.T) {
 			`POST /warm Bearer t0ken {"path":"s3://b/p","wait":"5m0s"}`,
 			"s3://b/p/: warm, was cold, published, pinned, job 7\n" +
 				"  resident  3 of 3 objects, 192 KiB of 192 KiB, 3 of 3 pages\n" +
-				"  besides   1 objects of a class that is never cached\n" +
+				"  besides   1 objects that no query reads, or of a class that is never cached\n" +
 				"  origin    1 LIST, 3 GET, 0 HEAD, 192 KiB in 2 rounds\n" +
 				"  time      1.5s\n",
 		},

@@ -222,7 +222,7 @@ func printAnswer(w io.Writer, a warm.Answer) error {
 		what string
 	}{
 		{r.CutObjects, "left out by the budget, " + inspect.SizeText(r.CutBytes)},
-		{r.SkippedObjects, "of a class that is never cached"},
+		{r.SkippedObjects, "that no query reads, or of a class that is never cached"},
 		{r.FailedObjects, "could not be read"},
 		{r.ChangedObjects, "changed meanwhile"},
 	} {
