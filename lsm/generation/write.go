@@ -273,7 +273,7 @@ func (g *writer) text(ctx context.Context, folder string, column int, x Index) (
 	return m.Write(ctx, g.w, folder, opts)
 }
 
-// vector reports false when there is no vector.
+// vector reports false when there is no vector that could be found through an index.
 func (g *writer) vector(ctx context.Context, folder string, column int, x Index) (pb.IndexMetadata, bool, error) {
 	list, ok := x.Field.Type.(*arrow.FixedSizeListType)
 	if !ok {
@@ -307,7 +307,7 @@ func (g *writer) vector(ctx context.Context, folder string, column int, x Index)
 		return pb.IndexMetadata{}, false, err
 	}
 	built, err := vector.Build(ctx, m, vector.BuildOptions{Metric: x.Metric, Version: g.Version})
-	if err != nil {
+	if err != nil || built.Len() == 0 { // none has a direction, say, which is what cosine compares
 		return pb.IndexMetadata{}, false, err
 	}
 	meta, err := built.Write(ctx, g.w, folder, true)
