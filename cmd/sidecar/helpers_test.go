@@ -105,6 +105,18 @@ func (s *running) await(message string) map[string]any {
 	return nil
 }
 
+// awaitEver is await for a message that may have come already, while something else was awaited.
+func (s *running) awaitEver(message string) {
+	s.t.Helper()
+	for _, text := range s.last {
+		var record struct{ Msg string }
+		if json.Unmarshal([]byte(text), &record) == nil && record.Msg == message {
+			return
+		}
+	}
+	s.await(message)
+}
+
 // stop ends the process if it still runs and returns its exit code.
 func (s *running) stop() int {
 	for s.exited != nil {

@@ -314,7 +314,7 @@ func TestReadinessWaitsForWatchedTablesAndLatches(t *testing.T) {
 	if status, text := s.get(listenerOps, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(text, "watched tables") {
 		t.Errorf("before: %d %s", status, text)
 	}
-	s.await("watched tables are not warm in time")
+	s.awaitEver("watched tables are not warm in time")
 	s.becomesReady(t)
 	c := s.client()
 	if err := c.CreateBucket(t.Context(), "lake"); err != nil {
@@ -324,7 +324,7 @@ func TestReadinessWaitsForWatchedTablesAndLatches(t *testing.T) {
 
 	config("s3://lake/items.lance", "10m")
 	s = serve(t, dir, nil, "--config=h.yaml")
-	s.await("watched tables are warm")
+	s.awaitEver("watched tables are warm")
 	s.becomesReady(t)
 }
 
