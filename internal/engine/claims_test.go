@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,38 @@ func TestAClaimMayTakeLongerThanRowsWaitForRoom(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, names(t, mem, "t.lance")); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestRowsOfATableThatWasLostMakeRoomForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := storage.NewMemStore()
+		people(t, mem, "a.lance")
+		people(t, mem, "b.lance")
+		one := newWriters(t, mem, engine.WriteOptions{MemoryBytes: 2 << 20, Wait: 5 * time.Second})
+		two := newWriters(t, mem, engine.WriteOptions{})
+		row := func(id int) engine.Rows {
+			return lines(fmt.Sprintf(`{"id": %d, "name": "%s"}`, id, strings.Repeat("x", 1_300_000)))
+		}
+		if _, err := one.Put(t.Context(), "a.lance", row(1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := two.Put(t.Context(), "a.lance", lines(`{"id": 2}`)); err != nil { // claims the shard
+			t.Fatal(err)
+		}
+		if _, err := one.Put(t.Context(), "b.lance", row(3)); err != nil {
+			t.Fatal(err)
+		}
+		// What was acknowledged is with the other writer, and the table can be written to again.
+		if _, err := two.Flush(t.Context(), "a.lance"); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(t, mem, "a.lance"); len(got) != 2 {
+			t.Errorf("got %d rows", len(got))
+		}
+		if _, err := one.Put(t.Context(), "a.lance", lines(`{"id": 4}`)); err != nil {
+			t.Error(err)
 		}
 	})
 }

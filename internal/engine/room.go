@@ -107,15 +107,39 @@ func (s *Writers) openLocked() []*tableState {
 	return out
 }
 
-// relieve flushes a table so that others have room.
+// relievePause is how long a table is left alone whose flush has failed.
+const relievePause = time.Second
+
+// relieve flushes a table so that others have room. One that was lost, to another writer say, cannot be flushed any more: its
+// rows are in the log, and its writer is ended as soon as nobody uses it.
 func (s *Writers) relieve(t *tableState) {
 	ctx, cancel := context.WithTimeout(s.life, s.o.CloseTimeout)
 	defer cancel()
-	if err := t.w.Flush(ctx); err != nil {
+	err := t.w.Flush(ctx)
+	if err != nil {
 		s.o.Logger.Warn("flush for want of memory failed", "table", t.name, "err", err)
+	}
+	if err != nil && !s.dropLost(t) { // or else those who wait would ask again at once
+		pause := time.NewTimer(relievePause)
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-s.life.Done():
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.flushing = false
 	s.changedLocked()
+}
+
+// dropLost ends the writer of a table that was lost, if nobody uses it.
+func (s *Writers) dropLost(t *tableState) bool {
+	lost := t.w.Err() != nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if lost && t.users == 0 {
+		s.retireLocked(t)
+	}
+	return t.closing
 }
