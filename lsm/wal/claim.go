@@ -23,7 +23,7 @@ const (
 // made if there is none.
 //
 // It fails with ErrSealed, with ErrContended, with memwal.ErrCorrupt, with what replay returned, or with an error of the
-// store; the claim may then have fenced others all the same.
+// store. The claim may then have fenced others all the same: a *ClaimError says so.
 func Claim(ctx context.Context, s storage.Writer, shard string, opts Options, replay func(position uint64, e *memwal.Entry) error) (*Log, error) {
 	id, err := parseShard(shard)
 	if err != nil {
@@ -31,10 +31,13 @@ func Claim(ctx context.Context, s storage.Writer, shard string, opts Options, re
 	}
 	l := &Log{store: s, shard: shard, opts: opts.withDefaults()}
 	first, err := l.claimEpoch(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("claim shard %s: %w", shard, err)
+	if err == nil {
+		err = l.recover(ctx, first, replay)
 	}
-	if err := l.recover(ctx, first, replay); err != nil {
+	if err != nil {
+		if l.epoch > 0 {
+			err = &ClaimError{Epoch: l.epoch, Err: err}
+		}
 		return nil, fmt.Errorf("claim shard %s: %w", shard, err)
 	}
 	return l, nil
@@ -73,6 +76,7 @@ func (l *Log) claimEpoch(ctx context.Context, id uuid.UUID) (first bool, err err
 		case errors.Is(err, storage.ErrExists):
 			// Somebody else's claim or flush.
 		default:
+			l.epoch = next.WriterEpoch
 			if ctx.Err() != nil {
 				return false, err
 			}

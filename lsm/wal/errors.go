@@ -14,3 +14,15 @@ var (
 	// ErrContended says that other writers kept coming first.
 	ErrContended = errors.New("wal: too many writers at once")
 )
+
+// ClaimError says that a claim failed after it had fenced others, or may have done so.
+type ClaimError struct {
+	// Epoch is that of the claim. Where its outcome is unknown, it is the one that was tried for, which another may have got.
+	Epoch uint64
+	Err   error
+}
+
+func (e *ClaimError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why the claim failed.
+func (e *ClaimError) Unwrap() error { return e.Err }

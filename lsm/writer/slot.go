@@ -20,10 +20,12 @@ type slot struct {
 	id        uuid.UUID
 	turn      chan struct{} // one token: claims of a shard take turns
 	reclaimed int           // how often Options.Reclaim took it back; belongs to who has the token
+	epoch     uint64        // the highest that was claimed for it; belongs to who has the token
 
 	mu struct {
 		sync.Mutex
 		writer *shard.Writer
+		lost   error       // why there is no writer any more; what it acknowledged may be in the log alone
 		before shard.Stats // of earlier writers
 	}
 }
@@ -32,6 +34,28 @@ func (s *slot) current() *shard.Writer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mu.writer
+}
+
+// err says why nothing can be written to the shard; nil when that is possible, or was not tried.
+func (s *slot) err() error {
+	s.mu.Lock()
+	sw, lost := s.mu.writer, s.mu.lost
+	s.mu.Unlock()
+	if sw != nil {
+		return sw.Err()
+	}
+	return lost
+}
+
+// ask lets the shard's writer do something, and fails when it was lost.
+func (s *slot) ask(do func(*shard.Writer) error) error {
+	s.mu.Lock()
+	sw, lost := s.mu.writer, s.mu.lost
+	s.mu.Unlock()
+	if sw != nil {
+		return do(sw)
+	}
+	return lost
 }
 
 // slot returns the slot of a shard, which is made when there is none. Slots stay.
@@ -79,27 +103,32 @@ func (w *Writer) hold(ctx context.Context, id uuid.UUID, reopen bool) (*shard.Wr
 	if w.isClosed() { // or else the writer that Close has ended would look like one that was lost
 		return nil, ErrClosed
 	}
+	lost := s.err()
 	if sw := s.current(); sw != nil {
-		lost := sw.Err()
 		if lost == nil {
 			return sw, nil
 		}
+		s.epoch = max(s.epoch, sw.Epoch())
+	}
+	before := s.reclaimed
+	if lost != nil {
 		if reopen {
 			s.reclaimed = 0
-		} else if err := w.mayReclaim(ctx, s, sw, lost); err != nil {
+		} else if err := w.mayReclaim(ctx, s, lost); err != nil {
 			return nil, err
 		}
-		s.retire(ctx)
+		s.retire(ctx, lost)
 	}
 	sw, err := shard.Open(ctx, w.store, w.layout, id.String(), w.opts.Shard)
 	if err != nil {
+		s.failed(err, before)
 		return nil, err
 	}
 	w.mu.Lock()
 	closed := w.mu.closed
 	if !closed {
 		s.mu.Lock()
-		s.mu.writer = sw
+		s.mu.writer, s.mu.lost = sw, nil
 		s.mu.Unlock()
 	}
 	w.mu.Unlock()
@@ -111,7 +140,7 @@ func (w *Writer) hold(ctx context.Context, id uuid.UUID, reopen bool) (*shard.Wr
 }
 
 // mayReclaim says why a writer that was lost is not to be claimed again by a put; nil if it is.
-func (w *Writer) mayReclaim(ctx context.Context, s *slot, sw *shard.Writer, lost error) error {
+func (w *Writer) mayReclaim(ctx context.Context, s *slot, lost error) error {
 	if !errors.Is(lost, wal.ErrFenced) {
 		// The store went silent, say. Somebody may have come in our stead, and does not deserve to be fenced by the news
 		// that we are back.
@@ -119,7 +148,7 @@ func (w *Writer) mayReclaim(ctx context.Context, s *slot, sw *shard.Writer, lost
 		if err != nil {
 			return err
 		}
-		if m == nil || m.WriterEpoch <= sw.Epoch() {
+		if m == nil || m.WriterEpoch <= s.epoch {
 			return nil
 		}
 		lost = fmt.Errorf("%w: after %w", wal.ErrFenced, lost)
@@ -131,11 +160,27 @@ func (w *Writer) mayReclaim(ctx context.Context, s *slot, sw *shard.Writer, lost
 	return nil
 }
 
+// failed notes a claim that did not succeed after the shard was taken back as often as before says. One that fenced nobody counts
+// for nothing. Behind one that did, the shard is lost for the claim's reason, and no longer to those that it fenced.
+func (s *slot) failed(err error, before int) {
+	var claim *wal.ClaimError
+	if !errors.As(err, &claim) {
+		s.reclaimed = before
+		return
+	}
+	s.epoch = max(s.epoch, claim.Epoch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.lost != nil {
+		s.mu.lost = err
+	}
+}
+
 // retire ends a writer that was lost. Its rows are in the log.
-func (s *slot) retire(ctx context.Context) {
+func (s *slot) retire(ctx context.Context, lost error) {
 	s.mu.Lock()
 	sw := s.mu.writer
-	s.mu.writer = nil
+	s.mu.writer, s.mu.lost = nil, lost
 	s.mu.Unlock()
 	if sw == nil {
 		return

@@ -215,10 +215,7 @@ func (w *Writer) Flush(ctx context.Context) error {
 		return ErrClosed
 	}
 	return w.each(w.held(), func(s *slot) error {
-		if sw := s.current(); sw != nil {
-			return sw.Flush(ctx)
-		}
-		return nil
+		return s.ask(func(sw *shard.Writer) error { return sw.Flush(ctx) })
 	})
 }
 
@@ -233,7 +230,7 @@ func (w *Writer) Claim(ctx context.Context, shards ...string) error {
 func (w *Writer) Reopen(ctx context.Context, shards ...string) error {
 	if len(shards) == 0 {
 		for _, s := range w.held() {
-			if sw := s.current(); sw != nil && sw.Err() != nil {
+			if s.err() != nil {
 				shards = append(shards, s.id.String())
 			}
 		}
@@ -295,12 +292,7 @@ func (w *Writer) Err() error {
 	if w.isClosed() {
 		return ErrClosed
 	}
-	return w.each(w.held(), func(s *slot) error {
-		if sw := s.current(); sw != nil {
-			return sw.Err()
-		}
-		return nil
-	})
+	return w.each(w.held(), (*slot).err)
 }
 
 // Close flushes what is in memory, for as long as ctx lives, and ends the writers of all shards. What could not be flushed stays
@@ -319,10 +311,7 @@ func (w *Writer) Close(ctx context.Context) error {
 			defer func() { s.turn <- struct{}{} }()
 		case <-ctx.Done():
 		}
-		if sw := s.current(); sw != nil {
-			return sw.Close(ctx)
-		}
-		return nil
+		return s.ask(func(sw *shard.Writer) error { return sw.Close(ctx) })
 	})
 }
 

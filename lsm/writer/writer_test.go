@@ -338,3 +338,55 @@ func TestRowsThatAreNotSoundAreRefusedAsAWhole(t *testing.T) {
 		t.Errorf("%d shards were claimed for it", n)
 	}
 }
+
+func TestAClaimThatFailsForgetsNothing(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		for calls := 1; ; calls++ {
+			l := newLife(t, 1, memwal.TransformUnsharded)
+			p := &process{Writer: l.store, life: l, calm: true}
+			w := open(t, p, Options{Shard: shard.Options{Log: wal.Options{Tries: 1, Pause: time.Microsecond}}})
+			silent := func(after int) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				if p.deadAt = 0; after > 0 {
+					p.deadAt = p.calls + after
+				}
+			}
+			must(t, put(t.Context(), w, item{"k0", "eu", 1}))
+			silent(1)
+			if err := put(t.Context(), w, item{"k0", "eu", 2}); !errors.Is(err, wal.ErrUnsettled) {
+				t.Fatalf("a put into a silent store: %v", err)
+			}
+			silent(calls)
+			failed := put(t.Context(), w, item{"k0", "eu", 2})
+			if failed == nil {
+				silent(0)
+				break
+			}
+			if err := w.Flush(t.Context()); err == nil {
+				t.Errorf("after %d calls: a flush published nothing, and said that it had", calls)
+			}
+			if w.Err() == nil {
+				t.Errorf("after %d calls: nothing is said to be wrong", calls)
+			}
+			silent(0)
+			var other *Writer
+			if taken {
+				for range 2 { // an epoch that was tried for, and may be ours, is behind the second
+					other = open(t, l.store, Options{})
+					must(t, other.Claim(t.Context()))
+				}
+			}
+			switch err := put(t.Context(), w, item{"k0", "eu", 3}); {
+			case taken && !errors.Is(err, wal.ErrFenced):
+				t.Errorf("after %d calls (%v): the other one was fenced: %v", calls, failed, err)
+			case taken:
+				must(t, put(t.Context(), other, item{"k0", "eu", 4}))
+			case err != nil:
+				t.Errorf("after %d calls: %v", calls, err)
+			default:
+				must(t, w.Flush(t.Context()))
+			}
+		}
+	}
+}
