@@ -1,9 +1,13 @@
 package shard
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/hearthcache/hearth/lance/memwal"
+	"github.com/hearthcache/hearth/lsm/wal"
 )
 
 // appendAll puts what is queued into the log, one entry after another, until the writer ends.
@@ -48,6 +52,9 @@ func (w *Writer) appendGroup(group []*put) {
 		e.Batches = append(e.Batches, p.batch)
 	}
 	position, err := w.log.Append(w.life, entrySchema(e))
+	if errors.Is(err, wal.ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
 	w.mu.Lock()
 	for _, p := range group {
 		w.mu.queued -= p.bytes

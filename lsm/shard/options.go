@@ -19,7 +19,8 @@ type Options struct {
 	MaxAge   time.Duration
 	// MemoryBytes bounds all rows in memory, those that are being flushed included. Default three times MaxBytes.
 	MemoryBytes int64
-	// EntryBytes bounds what is put into one entry of the log; a larger put gets an entry of its own. Default 8 MiB.
+	// EntryBytes bounds what is put into one entry of the log; a larger put gets an entry of its own. Default 8 MiB, at most half of
+	// wal.MaxEntryBytes, beyond which a put is refused.
 	EntryBytes int64
 	// Warm is called with the folder of a generation, below the table's, before it is published. Its error has no
 	// consequence, and it is given up after WarmTimeout. Default none.
@@ -49,6 +50,7 @@ func (o Options) withDefaults() Options {
 	if o.EntryBytes <= 0 {
 		o.EntryBytes = 8 << 20
 	}
+	o.EntryBytes = min(o.EntryBytes, wal.MaxEntryBytes/2)
 	if o.WarmTimeout <= 0 {
 		o.WarmTimeout = 5 * time.Second
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/storage"
@@ -15,7 +16,8 @@ var errTaken = errors.New("wal: position taken")
 // Append puts an entry at the end of the log and returns its position. Epoch and Nonce of the entry are filled in; its
 // batches are borrowed. nil means that the entry is durable, and that no other writer had claimed the shard before it was.
 //
-// With ErrFenced and ErrUnsettled the hold has ended. Any other error is about the entry or ctx: nothing was put.
+// With ErrFenced and ErrUnsettled the hold has ended. Any other error, such as ErrTooLarge, is about the entry or ctx: nothing was
+// put.
 func (l *Log) Append(ctx context.Context, e *memwal.Entry) (position uint64, err error) {
 	l.appends.Lock()
 	defer l.appends.Unlock()
@@ -39,7 +41,7 @@ func (l *Log) Append(ctx context.Context, e *memwal.Entry) (position uint64, err
 	}
 	l.mu.Lock()
 	l.mu.next = position + 1
-	stale := l.opts.Now().Sub(l.mu.confirmed) > l.opts.Grace/2
+	stale := elapsed(l.mu.confirmed, l.opts.Now()) > l.opts.Grace/2
 	l.mu.Unlock()
 	if stale {
 		if err := l.Confirm(ctx); err != nil {
@@ -49,12 +51,21 @@ func (l *Log) Append(ctx context.Context, e *memwal.Entry) (position uint64, err
 	return position, nil
 }
 
+// elapsed is the time between two readings of the clock, the longer one where they differ: the monotonic clock stands still while
+// the machine sleeps, and the other may be set back.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
+
 // putEntry creates the object of an entry, and does not rest before it knows what became of it. It fails with errTaken,
 // and with ErrUnsettled, which ends the hold.
 func (l *Log) putEntry(ctx context.Context, position uint64, e *memwal.Entry) error {
 	b, err := memwal.EncodeEntry(e)
 	if err != nil {
 		return err
+	}
+	if int64(len(b)) > l.maxEntry {
+		return fmt.Errorf("%w: %d bytes, at most %d are replayed", ErrTooLarge, len(b), l.maxEntry)
 	}
 	path := memwal.WALPath("", l.shard, position)
 	var last error

@@ -29,7 +29,7 @@ func Claim(ctx context.Context, s storage.Writer, shard string, opts Options, re
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{store: s, shard: shard, opts: opts.withDefaults()}
+	l := &Log{store: s, shard: shard, opts: opts.withDefaults(), maxEntry: MaxEntryBytes}
 	first, err := l.claimEpoch(ctx, id)
 	if err == nil {
 		err = l.recover(ctx, first, replay)

@@ -11,6 +11,8 @@ var (
 	// ErrUnsettled says that it could not be found out whether an entry or a manifest was written. The hold has ended; a new
 	// claim finds out.
 	ErrUnsettled = errors.New("wal: outcome unknown")
+	// ErrTooLarge says that an entry is larger than what is replayed. It was not put.
+	ErrTooLarge = errors.New("wal: entry too large")
 	// ErrContended says that other writers kept coming first.
 	ErrContended = errors.New("wal: too many writers at once")
 )

@@ -62,6 +62,8 @@ type Log struct {
 	opts  Options
 	epoch uint64
 
+	maxEntry int64 // MaxEntryBytes, but for tests
+
 	appends sync.Mutex // one at a time: positions have no gaps
 	commits sync.Mutex // one at a time: versions have no gaps
 

@@ -302,3 +302,15 @@ func TestClaimsRefuse(t *testing.T) {
 		t.Errorf("claim of a shard with a broken log: %v", err)
 	}
 }
+
+func TestEntriesThatNobodyWouldReplayAreNotPut(t *testing.T) {
+	s := storage.NewMemStore()
+	l, _ := claim(t, s, Options{})
+	l.maxEntry = 1 << 10
+	many := make([]int64, 1<<10)
+	appendEntry(t, l, rows(many...), ErrTooLarge)
+	put(t, l, 1)
+	if _, got := claim(t, s, Options{}); len(got) != 1 || got[0] != 1 {
+		t.Errorf("replayed %v", got)
+	}
+}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxEntryBytes is the largest entry that is read.
-	maxEntryBytes = 1 << 30
+	// MaxEntryBytes is the largest entry that is put, and read.
+	MaxEntryBytes = 1 << 30
 	// replayAhead is how many entries are read at once where the manifest says that they are there.
 	replayAhead = 8
 )
@@ -102,7 +102,7 @@ func (l *Log) readEntries(ctx context.Context, from, n uint64) ([]*memwal.Entry,
 
 func (l *Log) readEntry(ctx context.Context, position uint64) (*memwal.Entry, error) {
 	p := memwal.WALPath("", l.shard, position)
-	b, err := storage.ReadFile(ctx, l.store, p, maxEntryBytes)
+	b, err := storage.ReadFile(ctx, l.store, p, MaxEntryBytes)
 	if err != nil {
 		return nil, err
 	}
