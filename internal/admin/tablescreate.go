@@ -18,9 +18,9 @@ func (a *api) createTable(w http.ResponseWriter, r *http.Request, table string) 
 		return err
 	}
 	var n engine.NewTable
-	if engine.IsArrow(body) {
+	if engine.IsArrow(body.Reader) {
 		err = readNewTable(r, body, &n)
-		_, _ = io.CopyN(io.Discard, body, maxDrain)
+		body.drain()
 	} else {
 		err = readQuery(r, nil)
 		if err == nil {

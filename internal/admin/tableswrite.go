@@ -103,10 +103,10 @@ func (a *api) writeRows(w http.ResponseWriter, r *http.Request, table string, wr
 	if err != nil {
 		return err
 	}
-	out, err := write(r.Context(), table, engine.ReadRows(body, keys))
+	out, err := write(r.Context(), table, engine.ReadRows(body.Reader, keys))
 	if err != nil {
 		// A client that sends everything before it listens is to hear the answer.
-		_, _ = io.CopyN(io.Discard, body, maxDrain)
+		body.drain()
 		w.Header().Set("Connection", "close")
 		f := writeFault(err)
 		if x, ok := errors.AsType[*failure](f); ok {
@@ -118,11 +118,28 @@ func (a *api) writeRows(w http.ResponseWriter, r *http.Request, table string, wr
 	return nil
 }
 
-// maxDrain is how much of a body is read for nothing when a request has failed.
-const maxDrain = 1 << 20
+// What is left of a body is read for nothing when a request has failed, so much of it and for so long at most.
+const (
+	maxDrain     = 1 << 20
+	drainTimeout = 5 * time.Second
+)
+
+// rowsBody is the body of a request that brings rows.
+type rowsBody struct {
+	*bufio.Reader
+	paced *pacedReader
+}
+
+// drain reads what is left for nothing.
+func (b *rowsBody) drain() {
+	b.paced.until = time.Now().Add(drainTimeout)
+	if _, err := io.CopyN(io.Discard, b, maxDrain); err == io.EOF {
+		_ = b.paced.control.SetReadDeadline(time.Time{}) // as Read does
+	}
+}
 
 // rowsBody is the body of a request, bounded in size and in the time that a piece of it takes.
-func (a *api) rowsBody(w http.ResponseWriter, r *http.Request) (*bufio.Reader, error) {
+func (a *api) rowsBody(w http.ResponseWriter, r *http.Request) (*rowsBody, error) {
 	if c := r.Header.Get("Content-Encoding"); c != "" && !strings.EqualFold(c, "identity") {
 		return nil, fault(http.StatusUnsupportedMediaType, "unsupported_encoding", "bodies are taken as they are, not in Content-Encoding "+c)
 	}
@@ -131,7 +148,7 @@ func (a *api) rowsBody(w http.ResponseWriter, r *http.Request) (*bufio.Reader, e
 		return nil, tooLarge(a.MaxWriteBytes)
 	}
 	body := &pacedReader{r: http.MaxBytesReader(w, r.Body, a.MaxWriteBytes), control: http.NewResponseController(w)}
-	return bufio.NewReaderSize(body, 64<<10), nil
+	return &rowsBody{bufio.NewReaderSize(body, 64<<10), body}, nil
 }
 
 func tooLarge(limit int64) *failure {
@@ -142,9 +159,14 @@ func tooLarge(limit int64) *failure {
 type pacedReader struct {
 	r       io.Reader
 	control *http.ResponseController
+	until   time.Time // when all reading ends; zero for never
 }
 
 func (p *pacedReader) Read(b []byte) (int, error) {
+	if !p.until.IsZero() { // it stays, as the server may go on reading what is left
+		_ = p.control.SetReadDeadline(p.until)
+		return p.r.Read(b)
+	}
 	_ = p.control.SetReadDeadline(time.Now().Add(stallTimeout)) // not every writer has one
 	n, err := p.r.Read(b)
 	_ = p.control.SetReadDeadline(time.Time{}) // the server goes on reading to notice a client that leaves
