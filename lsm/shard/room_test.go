@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,4 +45,27 @@ func TestRowsThatCloseLeavesInTheLogCountForNothing(t *testing.T) {
 	if len(w.mu.waiting) != 0 {
 		t.Errorf("%d wait", len(w.mu.waiting))
 	}
+}
+
+func TestASecondCloseWaitsNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := storage.NewMemStore()
+		let := make(chan struct{})
+		w := open(t, s, newTable(t, s), Options{Warm: func(context.Context, string) error {
+			<-let // heeds nothing
+			return nil
+		}})
+		must(t, putAll(t.Context(), w, map[string]int64{"a": 1}))
+		first := make(chan error, 1)
+		go func() { first <- w.Close(t.Context()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := w.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the second close: %v", err)
+		}
+		close(let)
+		must(t, <-first)
+		must(t, w.Close(t.Context()))
+	})
 }

@@ -25,6 +25,7 @@ type Writer struct {
 	life context.Context // of what goes on in the background; ends with Close
 	stop context.CancelFunc
 	work sync.WaitGroup
+	done chan struct{} // closed when Close is done
 
 	queue chan struct{} // one token: there is something in mu.queue
 	flush chan struct{} // one token: look whether something is to be flushed
@@ -54,7 +55,7 @@ type put struct {
 
 // Open claims a shard of the table in a folder, which fences its writer, and replays its log.
 func Open(ctx context.Context, s storage.Writer, layout *generation.Layout, id string, opts Options) (*Writer, error) {
-	w := &Writer{store: s, layout: layout, opts: opts.withDefaults(), queue: make(chan struct{}, 1), flush: make(chan struct{}, 1)}
+	w := &Writer{store: s, layout: layout, opts: opts.withDefaults(), queue: make(chan struct{}, 1), flush: make(chan struct{}, 1), done: make(chan struct{})}
 	w.life, w.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w.mu.active, w.mu.changed, w.mu.waiting = &memTable{}, make(chan struct{}), map[*put]bool{}
 	log, err := wal.Claim(ctx, s, id, w.opts.Log, w.replay)
@@ -246,7 +247,7 @@ func signal(c chan struct{}) {
 }
 
 // Close flushes what is in memory, for as long as ctx lives, and ends the writer. What could not be flushed stays in the
-// log. Later calls return nil.
+// log. It waits for a Warm that is under way, whose context has ended. Later calls wait for the first, and return nil.
 func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	already := w.mu.closing
@@ -254,9 +255,14 @@ func (w *Writer) Close(ctx context.Context) error {
 	w.changedLocked()
 	w.mu.Unlock()
 	if already {
-		w.work.Wait()
-		return nil
+		select {
+		case <-w.done:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+	defer close(w.done)
 	err := w.drain(ctx)
 	if err == nil {
 		err = w.Flush(ctx)
