@@ -2,9 +2,12 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,4 +109,54 @@ func TestRowsOfATableThatWasLostMakeRoomForOthers(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestATableThatIsMadeAnewHasNothingOfTheOldOne(t *testing.T) {
+	dir := t.TempDir()
+	store, err := storage.NewDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	g := &gate{Writer: store, stop: isGeneration, open: make(chan struct{})} // nothing of the old table is published
+	w := newWriters(t, g, engine.WriteOptions{})
+	put := func(row string) error {
+		_, err := w.Put(t.Context(), "t.lance", lines(row))
+		return err
+	}
+	people(t, store, "t.lance")
+	if err := put(`{"id": 1, "name": "old"}`); err != nil {
+		t.Fatal(err)
+	}
+	var n engine.NewTable
+	if err := json.Unmarshal([]byte(`{"columns": [{"name": "name", "type": "int32"}, {"name": "id", "type": "int64"}], "primary_key": ["id"]}`), &n); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Create(t.Context(), "t.lance", n); !errors.Is(err, engine.ErrExists) {
+		t.Fatalf("got %v", err)
+	}
+	if _, open := w.Stats("t.lance"); !open {
+		t.Error("the writer of a table that is there has gone")
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "t.lance")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Create(t.Context(), "t.lance", n); err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	if err := put(`{"id": 2, "name": 5}`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Flush(t.Context(), "t.lance"); err != nil {
+		t.Fatal(err)
+	}
+	var got rows
+	e := start(t, store, engine.Options{})
+	if _, err := e.Run(t.Context(), engine.Request{Kind: engine.Scan, Table: "t.lance"}, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]map[string]any{{"id": 2.0, "name": 5.0}}, got.all); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

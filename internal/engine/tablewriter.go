@@ -38,6 +38,46 @@ func (s *Writers) open(t *tableState) {
 	close(t.ready)
 }
 
+// forget ends the writer of a table that is gone: it would write rows of the old table into the folder of a new one.
+func (s *Writers) forget(ctx context.Context, name string) error {
+	s.mu.Lock()
+	t := s.mu.tables[name]
+	s.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	sub, err := storage.SubWriter(s.store, name)
+	if err != nil {
+		return err
+	}
+	if _, err := dataset.LoadLatest(ctx, sub); !errors.Is(err, storage.ErrNotFound) {
+		return err // it is there, and so may its writer be
+	}
+	s.o.Logger.Info("a table is gone, its writer ends", "table", name)
+	s.mu.Lock()
+	mine := !t.closing
+	t.closing = true
+	s.mu.Unlock()
+	if mine {
+		over, cancel := context.WithCancel(ctx)
+		cancel()            // there is nothing to be published
+		_ = s.shut(over, t) // it says so itself
+	}
+	for {
+		s.mu.Lock()
+		gone, changed := s.mu.tables[name] != t, s.mu.changed
+		s.mu.Unlock()
+		if gone {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // openFault gives errors by which a table has no writer the kinds that queries of it have.
 func openFault(err error) error {
 	switch {

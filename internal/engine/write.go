@@ -208,5 +208,8 @@ func (s *Writers) Create(ctx context.Context, table string, n NewTable) (err err
 		return err
 	}
 	defer done()
+	if err := s.forget(ctx, table); err != nil {
+		return s.closedOr(err)
+	}
 	return s.closedOr(CreateTable(ctx, s.store, table, n))
 }
