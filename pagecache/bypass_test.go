@@ -25,6 +25,7 @@ func full(t *testing.T, s Source, pages, free int64, o Options) *Cache {
 	for i := range pages - free {
 		readAll(t, c, version(fmt.Sprint("pinned/", i), 4096), 0, 4096)
 	}
+	c.fills.Wait() // readers have their pages before fills have counted them
 	return c
 }
 
