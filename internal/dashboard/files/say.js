@@ -17,8 +17,16 @@ export function announce(message) {
   text($("announce"), message);
 }
 
+let answer; // takes the answer to the question that is open
+
+$("confirm").addEventListener("close", () => {
+  // The event comes after the dialog has closed: by then the next question may be open.
+  if (!$("confirm").open) answer?.($("confirm").returnValue === "yes");
+});
+
 /** Asks in the page. The answer is true only if it was "yes". */
 export function confirm({ title, question, path = "", yes }) {
+  answer?.(false);
   const dialog = $("confirm");
   text($("confirm-title"), title);
   text($("confirm-text"), question);
@@ -28,7 +36,12 @@ export function confirm({ title, question, path = "", yes }) {
   dialog.returnValue = "no";
   dialog.showModal();
   $("confirm-no").focus();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) => {
+    answer = (is) => {
+      answer = undefined;
+      resolve(is);
+    };
+  });
 }
 
 /**
