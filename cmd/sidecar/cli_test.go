@@ -82,9 +82,9 @@ func commandsDocument(root *cobra.Command) string {
 }
 
 func writeCommand(b *strings.Builder, cmd *cobra.Command, settings *pflag.FlagSet) {
-	fmt.Fprintf(b, "\n## %s\n\n%s.\n\n```text\n%s\n```\n\n%s\n", cmd.CommandPath(), cmd.Short, cmd.UseLine(), cmd.Long)
+	fmt.Fprintf(b, "\n## %s\n\n%s.\n\n```text figure\n%s\n```\n\n%s\n", cmd.CommandPath(), cmd.Short, cmd.UseLine(), cmd.Long)
 	if cmd.Example != "" {
-		fmt.Fprintf(b, "\n```text\n%s\n```\n", cmd.Example)
+		fmt.Fprintf(b, "\n<!-- norun: it names tables, files and addresses of its reader -->\n```sh norun\n%s\n```\n", cmd.Example)
 	}
 	var rows []string
 	every := 0
