@@ -54,7 +54,8 @@ type ShardInfo struct {
 
 // SourceInfo is the base or a generation.
 type SourceInfo struct {
-	// Source is "base" or the generation, Shard the shard's id, Path the folder.
+	// Source is "base", the generation, or "memory of" one that a writer will publish; Shard is the shard's id, Path the folder
+	// if there is one.
 	Source     string `json:"source"`
 	Shard      string `json:"shard,omitempty"`
 	Generation uint64 `json:"generation,omitempty"`
@@ -136,6 +137,9 @@ func (q *query) describe(ctx context.Context) (*Description, error) {
 		}
 		if src.isBase() {
 			x.Path = s.table.path
+		}
+		if src.memory != nil {
+			x.Path = ""
 		}
 		live, err := o.ds.CountRows(ctx)
 		if err != nil {

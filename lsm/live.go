@@ -122,7 +122,7 @@ func (b visibleBits) clear(row uint32) {
 
 // tombstones are the rows of a generation that mark deleted keys.
 func (s *source) tombstones(ctx context.Context, o *opened) (*roaring.Bitmap, func(), error) {
-	d, release, err := get(ctx, s.table.cache, Key{s.path, "tombstones"}, func(ctx context.Context) (*sized[*roaring.Bitmap], error) {
+	d, release, err := get(ctx, s.cache(), Key{s.path, "tombstones"}, func(ctx context.Context) (*sized[*roaring.Bitmap], error) {
 		out := roaring.New()
 		for b, err := range o.ds.Scan(ctx, dataset.ScanOptions{Columns: []string{memwal.TombstoneColumn}, WithRowAddr: true}) {
 			if err != nil {

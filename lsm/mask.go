@@ -22,6 +22,18 @@ import (
 type mask struct {
 	hidden  *roaring64.Bitmap // row addresses
 	sources map[string]bool   // whose keys are in it, by path
+	lasting *mask             // without the keys of rows in memory, which come and go; nil when there are none
+}
+
+// reusable is what of a mask can be carried over to a snapshot with these newer sources; nil if nothing can.
+func (m *mask) reusable(paths []string) *mask {
+	switch {
+	case m.within(paths):
+		return m
+	case m.lasting != nil && m.lasting.within(paths):
+		return m.lasting
+	}
+	return nil
 }
 
 // within says whether the mask was made of no other sources than these.
@@ -35,6 +47,10 @@ func (m *mask) within(paths []string) bool {
 	return n == len(m.sources)
 }
 
+func (m *mask) clone() *mask {
+	return &mask{hidden: m.hidden.Clone(), sources: maps.Clone(m.sources), lasting: m.lasting}
+}
+
 // mask returns the mask of a source, which is made when it is first needed. A mask of an earlier snapshot is carried on:
 // only the keys of generations that came since are looked for.
 func (s *Snapshot) mask(ctx context.Context, i int) (*mask, error) {
@@ -43,17 +59,37 @@ func (s *Snapshot) mask(ctx context.Context, i int) (*mask, error) {
 		m := &mask{hidden: roaring64.New(), sources: map[string]bool{}}
 		fresh := lz.value == nil
 		if !fresh {
-			m.hidden, m.sources = lz.value.hidden.Clone(), maps.Clone(lz.value.sources)
+			m = lz.value.clone()
 		}
 		src := s.sources[i]
-		var todo []*source
+		var lasting, passing []*source
 		for _, x := range s.sources {
-			if newer(x, src) && !m.sources[x.path] {
-				todo = append(todo, x)
-				m.sources[x.path] = true
+			switch {
+			case !newer(x, src) || m.sources[x.path]:
+			case x.memory != nil:
+				passing = append(passing, x)
+			default:
+				lasting = append(lasting, x)
 			}
 		}
-		return m, s.extendMask(ctx, m, src, todo, fresh)
+		if len(lasting) > 0 || fresh {
+			if err := s.extendMask(ctx, m, src, lasting, fresh); err != nil {
+				return nil, err
+			}
+			if m.lasting != nil { // rows in memory were in it already
+				m.lasting = m.lasting.clone()
+				if err := s.extendMask(ctx, m.lasting, src, lasting, false); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if len(passing) == 0 {
+			return m, nil
+		}
+		if m.lasting == nil {
+			m.lasting = m.clone()
+		}
+		return m, s.extendMask(ctx, m, src, passing, false)
 	})
 	if err != nil {
 		return nil, s.sources[i].wrap(err)
@@ -61,7 +97,11 @@ func (s *Snapshot) mask(ctx context.Context, i int) (*mask, error) {
 	return m, nil
 }
 
+// extendMask adds to the mask of src the rows with keys of todo, and the tombstones to a fresh one.
 func (s *Snapshot) extendMask(ctx context.Context, m *mask, src *source, todo []*source, fresh bool) error {
+	for _, x := range todo {
+		m.sources[x.path] = true
+	}
 	o, err := src.open(ctx)
 	if err != nil {
 		return err
@@ -174,7 +214,7 @@ func lookupAll(ctx context.Context, base, pk *btree.Index, found func(addr uint6
 
 // keys returns the set of the keys that occur in a generation, tombstones included.
 func (s *Snapshot) keys(ctx context.Context, src *source) (*btree.Set, func(), error) {
-	d, release, err := get(ctx, src.table.cache, Key{src.path, "blocklist"}, func(ctx context.Context) (*sized[*btree.Set], error) {
+	d, release, err := get(ctx, src.cache(), Key{src.path, "blocklist"}, func(ctx context.Context) (*sized[*btree.Set], error) {
 		set, err := s.loadKeys(ctx, src)
 		if err != nil {
 			return nil, err

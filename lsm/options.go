@@ -9,6 +9,7 @@ import (
 
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/storage"
+	"github.com/hearthcache/hearth/lsm/recent"
 )
 
 // Store is where tables lie. See storage.Store.
@@ -44,6 +45,9 @@ type Options struct {
 	// many take no longer than a search of the graph, which would have to be decoded first. Default 8 MiB, negative for
 	// never. They must fit VectorBytes.
 	ScanBelow int64
+	// Recent is asked by Open and Refresh for rows that are in no generation yet: those of this program's writers of the table.
+	// Default none. It is borrowed until Close.
+	Recent recent.Source
 	// Logger hears of what was coped with. Default none.
 	Logger *slog.Logger
 

@@ -34,7 +34,7 @@ type Plan struct {
 
 // SourcePlan says what a query did with one source.
 type SourcePlan struct {
-	// Source is "base" or the generation, Shard the shard's id.
+	// Source is "base", the generation, or "memory of" one that a writer will publish; Shard is the shard's id.
 	Source string `json:"source"`
 	Shard  string `json:"shard,omitempty"`
 	// Rows is how many rows the source has, deleted ones included; -1 when it was not opened.

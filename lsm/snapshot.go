@@ -18,7 +18,8 @@ import (
 //
 // What it contains: every generation that had been published before the snapshot's shards were read, and the base as it
 // stood after that. Shards are read side by side, so writes to different shards may be seen in another order than they
-// were made in. Rows that writers hold in memory or in their log alone are not in it.
+// were made in. Rows that were acknowledged by the writers of Options.Recent before the refresh began are in it, published
+// or not; those that other writers hold in memory or in their log alone are not.
 type Snapshot struct {
 	table     *Table
 	manifests []*memwal.ShardManifest
@@ -85,8 +86,8 @@ func (s *Snapshot) prepare(ctx context.Context, prev *Snapshot) error {
 			continue
 		}
 		if k := slices.Index(prev.sources, x); k >= 0 {
-			if m, ok := prev.masks[k].peek(); ok && m.within(s.newerPaths(x)) {
-				s.masks[i].value = m // completed when it is asked for
+			if m, ok := prev.masks[k].peek(); ok {
+				s.masks[i].value = m.reusable(s.newerPaths(x)) // completed when it is asked for
 			}
 		}
 	}
@@ -125,7 +126,7 @@ func (s *Snapshot) same(o *Snapshot) bool { return slices.Equal(s.sources, o.sou
 func (s *Snapshot) generationPaths() []string {
 	var out []string
 	for _, x := range s.sources {
-		if !x.isBase() {
+		if !x.isBase() && x.memory == nil {
 			out = append(out, x.path)
 		}
 	}
@@ -158,11 +159,11 @@ type Generation struct {
 	Path string
 }
 
-// Generations are the generations that the snapshot reads, newest first.
+// Generations are the published generations that the snapshot reads, newest first.
 func (s *Snapshot) Generations() []Generation {
 	out := []Generation{}
 	for _, x := range s.sources {
-		if !x.isBase() {
+		if !x.isBase() && x.memory == nil {
 			out = append(out, Generation{shardName(x.shard), x.generation, x.path})
 		}
 	}

@@ -27,7 +27,7 @@ const textBytes = 9 << 10
 // maxBloomBytes is the largest bloom filter that is read.
 const maxBloomBytes = bloom.MaxBytes
 
-// source is the base table or a generation. Snapshots share it; its content never changes.
+// source is the base table, a generation, or a run of rows that a writer holds in memory. Snapshots share it; its content never changes.
 type source struct {
 	table      *Table
 	path       string // names it in the cache; the folder of a generation
@@ -35,6 +35,7 @@ type source struct {
 	shard      uuid.UUID
 	generation uint64
 	manifest   *dataset.Manifest // of the base, nil of a generation
+	memory     *heldRun          // of rows that are in no generation yet, else nil
 
 	users  int32 // snapshots; atomic
 	opened *lazy[*opened]
@@ -46,6 +47,9 @@ func (s *source) isBase() bool { return s.manifest != nil }
 func (s *source) name() string {
 	if s.isBase() {
 		return "base"
+	}
+	if s.memory != nil {
+		return fmt.Sprintf("memory of generation %d", s.generation)
 	}
 	return fmt.Sprintf("generation %d", s.generation)
 }
@@ -60,6 +64,7 @@ func (s *source) close() {
 		if o, ok := s.opened.peek(); ok {
 			o.release()
 		}
+		s.memory.close()
 	}
 }
 
@@ -67,6 +72,9 @@ func (s *source) close() {
 func (s *source) wrap(err error) error {
 	if err == nil {
 		return nil
+	}
+	if s.memory != nil {
+		return s.wrapMemory(err)
 	}
 	if errors.Is(err, storage.ErrNotFound) && !errors.Is(err, ErrStale) {
 		err = fmt.Errorf("%w: %w", ErrStale, err)
@@ -125,7 +133,7 @@ func (s *source) openNow(ctx context.Context) (*opened, error) {
 		}
 		o.ds, o.release = ds, func() { _ = ds.Close() }
 	} else {
-		d, release, err := get(ctx, s.table.cache, Key{s.path, "dataset"}, func(ctx context.Context) (*sized[*dataset.Dataset], error) {
+		d, release, err := get(ctx, s.cache(), Key{s.path, "dataset"}, func(ctx context.Context) (*sized[*dataset.Dataset], error) {
 			ds, err := dataset.OpenVersion(ctx, s.store, 1, opts)
 			if err != nil {
 				return nil, err
@@ -222,7 +230,7 @@ func (s *source) pkIndex(ctx context.Context) (*btree.Index, func(), error) {
 }
 
 func (s *source) btree(ctx context.Context, key Key, folder string) (*btree.Index, func(), error) {
-	d, release, err := get(ctx, s.table.cache, key, func(ctx context.Context) (*sized[*btree.Index], error) {
+	d, release, err := get(ctx, s.cache(), key, func(ctx context.Context) (*sized[*btree.Index], error) {
 		x, err := btree.Open(ctx, s.store, folder, btree.Options{File: s.table.opts.file()})
 		if err != nil {
 			return nil, err
@@ -237,7 +245,7 @@ func (s *source) btree(ctx context.Context, key Key, folder string) (*btree.Inde
 
 // text opens a full-text index.
 func (s *source) text(ctx context.Context, x index) (*fts.Index, func(), error) {
-	d, release, err := get(ctx, s.table.cache, s.indexKey("fts", x), func(ctx context.Context) (*sized[*fts.Index], error) {
+	d, release, err := get(ctx, s.cache(), s.indexKey("fts", x), func(ctx context.Context) (*sized[*fts.Index], error) {
 		i, err := fts.Open(ctx, s.store, x.folder, fts.OpenOptions{File: s.table.opts.file()})
 		if err != nil {
 			return nil, err
@@ -256,7 +264,7 @@ func (s *source) vectors(ctx context.Context, x index) (*vector.Index, func(), e
 		index *vector.Index
 		kind  *vector.KindError
 	}
-	d, release, err := get(ctx, s.table.cache, s.indexKey("vector", x), func(ctx context.Context) (*sized[outcome], error) {
+	d, release, err := get(ctx, s.cache(), s.indexKey("vector", x), func(ctx context.Context) (*sized[outcome], error) {
 		i, err := vector.Open(ctx, s.store, x.folder, s.table.opts.file())
 		var kind *vector.KindError
 		if errors.As(err, &kind) {
@@ -279,7 +287,7 @@ func (s *source) vectors(ctx context.Context, x index) (*vector.Index, func(), e
 
 // metric is what a vector index says of its distance; ok is false when it says nothing known.
 func (s *source) metric(ctx context.Context, x index) (m vector.Metric, ok bool, err error) {
-	d, release, err := get(ctx, s.table.cache, s.indexKey("vector-info", x), func(ctx context.Context) (*sized[vector.Info], error) {
+	d, release, err := get(ctx, s.cache(), s.indexKey("vector-info", x), func(ctx context.Context) (*sized[vector.Info], error) {
 		info, err := vector.Describe(ctx, s.store, x.folder, s.table.opts.file())
 		return &sized[vector.Info]{info, fixed(128), nil}, err
 	})
@@ -293,7 +301,7 @@ func (s *source) metric(ctx context.Context, x index) (m vector.Metric, ok bool,
 
 // bloom reads the bloom filter of a generation; nil when it has none, or none that can be read.
 func (s *source) bloom(ctx context.Context) (*bloom.Filter, func(), error) {
-	d, release, err := get(ctx, s.table.cache, Key{s.path, "bloom"}, func(ctx context.Context) (*sized[*bloom.Filter], error) {
+	d, release, err := get(ctx, s.cache(), Key{s.path, "bloom"}, func(ctx context.Context) (*sized[*bloom.Filter], error) {
 		b, err := storage.ReadFile(ctx, s.store, memwal.BloomFilterName, maxBloomBytes)
 		if errors.Is(err, storage.ErrNotFound) {
 			return &sized[*bloom.Filter]{nil, fixed(64), nil}, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/storage"
+	"github.com/hearthcache/hearth/lsm/recent"
 )
 
 // Table is an open table: where it is, what it was last seen to consist of, and what has been decoded of it. It is safe
@@ -161,13 +162,19 @@ func (t *Table) warmLocked(next, prev *Snapshot) {
 	}
 }
 
-// load reads what the table consists of now. Shards come before the base: a generation that is merged into the base and
+// load reads what the table consists of now. What is in the memory of writers comes first: rows that are published between
+// that and the reading of their shard are then seen twice, and skipped once, instead of not at all. For the same reason shards come before the base: a generation that is merged into the base and
 // dropped between the two reads is then seen twice, and skipped once, instead of not at all.
 func (t *Table) load(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
 	version := uint64(0)
 	if prev != nil {
 		version = prev.Version()
 	}
+	runs, err := t.recentRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { recent.ReleaseAll(runs) }() // those that no source has taken over
 	manifests, err := shards(ctx, t.store, t.opts.Parallel, t.seen)
 	if err != nil {
 		return nil, err
@@ -212,9 +219,10 @@ func (t *Table) load(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
 			})
 		}
 	}
+	runs = s.addRuns(runs, reuse)
 	// Newest first; the base, generation 0, is the oldest.
 	slices.SortStableFunc(s.sources, func(a, b *source) int {
-		return cmp.Or(cmp.Compare(b.generation, a.generation), strings.Compare(a.shard.String(), b.shard.String()))
+		return cmp.Or(cmp.Compare(b.generation, a.generation), cmp.Compare(b.sequence(), a.sequence()), strings.Compare(a.shard.String(), b.shard.String()))
 	})
 	if old := prev.base(); old != nil && reflect.DeepEqual(old.manifest, base) {
 		s.sources = append(s.sources, old.retain())
@@ -252,7 +260,7 @@ func newer(a, b *source) bool {
 	if a.isBase() {
 		return false
 	}
-	return b.isBase() || a.shard == b.shard && a.generation > b.generation
+	return b.isBase() || a.shard == b.shard && cmp.Or(cmp.Compare(a.generation, b.generation), cmp.Compare(a.sequence(), b.sequence())) > 0
 }
 
 // shardName is a shard's id for reports.

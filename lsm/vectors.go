@@ -125,7 +125,7 @@ func (s *source) vectorSource(ctx context.Context, o *opened, name string, dim i
 	if only != nil || !s.keepsVectors(o, dim) {
 		return c, func() {}, nil
 	}
-	d, release, err := get(ctx, s.table.cache, Key{s.path, "vectors:" + name}, func(ctx context.Context) (*sized[*vector.Memory], error) {
+	d, release, err := get(ctx, s.cache(), Key{s.path, "vectors:" + name}, func(ctx context.Context) (*sized[*vector.Memory], error) {
 		var rows []uint64
 		var all []float32
 		for run, err := range c.Scan(ctx) {

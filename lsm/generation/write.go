@@ -35,6 +35,8 @@ type WriteOptions struct {
 	Parallel int
 	// Now gives the time that the manifest tells. Default time.Now.
 	Now func() time.Time
+	// Lean leaves out what readers do without: the bloom filter and vector indexes.
+	Lean bool
 }
 
 // Stats are the figures of a generation.
@@ -95,6 +97,9 @@ func (g *writer) write(ctx context.Context) error {
 	tasks, part := errgroup.WithContext(ctx)
 	tasks.SetLimit(g.o.Parallel)
 	for i, x := range g.Indexes { // they take longest
+		if g.o.Lean && x.Kind == Vector {
+			continue
+		}
 		tasks.Go(func() (err error) {
 			if indexes[i], err = g.index(part, x); err != nil {
 				err = fmt.Errorf("index %s: %w", x.Name, err)
@@ -107,7 +112,9 @@ func (g *writer) write(ctx context.Context) error {
 		return err
 	})
 	tasks.Go(func() error { return g.keyIndex(part) })
-	tasks.Go(func() error { return g.bloom(part) })
+	if !g.o.Lean {
+		tasks.Go(func() error { return g.bloom(part) })
+	}
 	if g.stats.Superseded > 0 {
 		tasks.Go(func() (err error) {
 			deletion, err = dataset.WriteDeletions(part, g.w, 0, 1, superseded, pb.DeletionBitmap)

@@ -122,6 +122,7 @@ func (w *Writer) flushUntilDone(m *memTable) bool {
 		if err == nil {
 			w.mu.Lock()
 			w.mu.frozen, m.published = w.mu.frozen[1:], true
+			w.dropRunsLocked(m)
 			w.mu.held -= m.bytes
 			w.mu.stats.Flushes++
 			w.changedLocked()

@@ -16,6 +16,8 @@ type memTable struct {
 	last       uint64    // position of the last entry
 	since      time.Time // of the first row
 	published  bool      // guarded by the writer's mu
+	runs       []*run    // for readers, in the order of the rows; changed by who has Writer.reading, or when gone
+	gone       bool      // published or given up: runs are not kept any more
 }
 
 // add takes over rows from the entry at a position.

@@ -19,6 +19,9 @@ type Options struct {
 	MaxAge   time.Duration
 	// MemoryBytes bounds all rows in memory, those that are being flushed included. Default three times MaxBytes.
 	MemoryBytes int64
+	// ReadBytes bounds the copies of rows in memory that readers made necessary, those included that are published since and
+	// that an open snapshot still holds. Default four times MemoryBytes.
+	ReadBytes int64
 	// EntryBytes bounds what is put into one entry of the log; a larger put gets an entry of its own. Default 8 MiB, at most half of
 	// wal.MaxEntryBytes, beyond which a put is refused.
 	EntryBytes int64
@@ -46,6 +49,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MemoryBytes <= 0 {
 		o.MemoryBytes = 3 * o.MaxBytes
+	}
+	if o.ReadBytes <= 0 {
+		o.ReadBytes = 4 * o.MemoryBytes
 	}
 	if o.EntryBytes <= 0 {
 		o.EntryBytes = 8 << 20

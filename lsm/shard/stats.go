@@ -14,6 +14,8 @@ type Stats struct {
 	Warms, WarmFailures int64
 	// MemoryRows and MemoryBytes are in memory now, those under way to a generation included.
 	MemoryRows, MemoryBytes int64
+	// EncodedRows were encoded for readers, a row as often as it was; ReadBytes is what such copies take now.
+	EncodedRows, ReadBytes int64
 	// Generation is the number that the next generation gets.
 	Generation uint64
 }
@@ -23,7 +25,7 @@ func (w *Writer) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.mu.stats
-	s.MemoryBytes = w.mu.held
+	s.MemoryBytes, s.ReadBytes = w.mu.held, w.mu.encoded
 	s.MemoryRows = w.mu.active.rows
 	for _, m := range w.mu.frozen {
 		s.MemoryRows += m.rows

@@ -30,6 +30,8 @@ type Writer struct {
 	queue chan struct{} // one token: there is something in mu.queue
 	flush chan struct{} // one token: look whether something is to be flushed
 
+	reading chan struct{} // one token: who encodes rows for readers
+
 	mu struct {
 		sync.Mutex
 		active  *memTable
@@ -38,6 +40,7 @@ type Writer struct {
 		queued  int64         // bytes
 		held    int64         // bytes in active and frozen
 		waiting map[*put]bool // for room
+		encoded int64         // bytes in runs
 		changed chan struct{} // closed at the next change of any of this
 		closing bool          // takes no more rows
 		ended   error         // why nothing more can be written
@@ -56,6 +59,8 @@ type put struct {
 // Open claims a shard of the table in a folder, which fences its writer, and replays its log.
 func Open(ctx context.Context, s storage.Writer, layout *generation.Layout, id string, opts Options) (*Writer, error) {
 	w := &Writer{store: s, layout: layout, opts: opts.withDefaults(), queue: make(chan struct{}, 1), flush: make(chan struct{}, 1), done: make(chan struct{})}
+	w.reading = make(chan struct{}, 1)
+	w.reading <- struct{}{}
 	w.life, w.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w.mu.active, w.mu.changed, w.mu.waiting = &memTable{}, make(chan struct{}), map[*put]bool{}
 	log, err := wal.Claim(ctx, s, id, w.opts.Log, w.replay)
@@ -274,6 +279,7 @@ func (w *Writer) Close(ctx context.Context) error {
 	defer w.mu.Unlock()
 	for _, m := range append(w.mu.frozen, w.mu.active) {
 		w.mu.left = w.mu.left || m.rows > 0
+		w.dropRunsLocked(m)
 		m.release()
 	}
 	w.mu.frozen, w.mu.active, w.mu.held = nil, &memTable{}, 0
