@@ -30,16 +30,18 @@ func globalScores(t *testing.T, s *lsm.Snapshot) {
 		}
 	}
 	for _, query := range [][]string{{"alpha"}, {"kilo", "golf"}, {"foxtrot", "delta", "lima"}} {
+		df := map[string]int{}
+		for _, term := range query {
+			for _, o := range docs {
+				if slices.Contains(o.words, term) {
+					df[term]++
+				}
+			}
+		}
 		var want []row
 		for _, d := range docs {
 			score := 0.0
 			for _, term := range query {
-				df := 0
-				for _, o := range docs {
-					if slices.Contains(o.words, term) {
-						df++
-					}
-				}
 				n := 0.0
 				for _, w := range d.words {
 					if w == term {
@@ -49,7 +51,7 @@ func globalScores(t *testing.T, s *lsm.Snapshot) {
 				if n == 0 {
 					continue
 				}
-				idf := math.Log(1 + (float64(len(docs))-float64(df)+0.5)/(float64(df)+0.5))
+				idf := math.Log(1 + (float64(len(docs))-float64(df[term])+0.5)/(float64(df[term])+0.5))
 				const k1, b = 1.2, 0.75
 				score += idf * n * (k1 + 1) / (n + k1*(1-b+b*float64(len(d.words))/(float64(total)/float64(len(docs)))))
 			}

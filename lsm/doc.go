@@ -34,6 +34,6 @@
 // ErrUnsupported for what is not read. Errors of the format and the store come through wrapped, cancellation as itself.
 // A query that fails leaves nothing behind, and what failed to load is tried again the next time.
 //
-// The package does not write, sees no rows that writers still hold in memory, and knows nothing of HTTP, of object
-// stores or of the cache beneath its Store. Columns are top-level ones; filters do not look into structs and lists.
+// The package does not write, sees no rows that writers still hold in memory but those of Options.Recent, and knows nothing
+// of HTTP, of object stores or of the cache beneath its Store. Columns are top-level ones; filters do not look into structs and lists.
 package lsm

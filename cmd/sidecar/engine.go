@@ -28,17 +28,18 @@ func (v *server) openEngine() (err error) {
 	if !s.engineOn() {
 		return nil
 	}
+	if err := v.openWriters(); err != nil {
+		return err
+	}
 	o := engine.Options{
-		Datasets: v.indexes, Tables: s.EngineTables, Concurrency: s.EngineConcurrency, Timeout: s.EngineTimeout, MaxK: s.EngineMaxK,
+		Datasets: v.indexes, Writers: v.writers, Tables: s.EngineTables, Concurrency: s.EngineConcurrency, Timeout: s.EngineTimeout, MaxK: s.EngineMaxK,
 		Logger: v.log, Registerer: v.registry,
 	}
 	if s.WarmOnOpen.Or(true) {
 		o.Warmer = generationWarmer{v.warmer}
 	}
-	if v.engine, err = engine.New(objectstore.New(v.objects), o); err != nil {
-		return err
-	}
-	return v.openWriters()
+	v.engine, err = engine.New(objectstore.New(v.objects), o)
+	return err
 }
 
 // openWriters makes what writes to tables, if that is on: its objects go the way of a client's.

@@ -225,9 +225,11 @@ func (e *Engine) onSnapshot(ctx context.Context, name string, since time.Time, r
 func (e *Engine) open(ctx context.Context, name string) (*table, func(), error) {
 	obj, release, err := e.tables.Get(ctx, decoded.Key{Path: name}, func(ctx context.Context) (decoded.Object, error) {
 		began := e.o.now()
-		t, err := lsm.Open(ctx, e.store, name, lsm.Options{
-			Allocator: e.o.Allocator, Datasets: e.o.Datasets, Warmer: e.o.Warmer, MaxK: e.o.MaxK, Logger: e.o.Logger,
-		})
+		o := lsm.Options{Allocator: e.o.Allocator, Datasets: e.o.Datasets, Warmer: e.o.Warmer, MaxK: e.o.MaxK, Logger: e.o.Logger}
+		if e.o.Writers != nil {
+			o.Recent = e.o.Writers.Recent(name)
+		}
+		t, err := lsm.Open(ctx, e.store, name, o)
 		if err != nil {
 			return nil, err
 		}

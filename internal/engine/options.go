@@ -19,6 +19,9 @@ type Options struct {
 	Datasets lsm.DatasetCache
 	// Warmer hears of generations as they come into sight. Default none.
 	Warmer lsm.GenerationWarmer
+	// Writers are those of this program, if it writes: what they have acknowledged is in the answers of queries that ask for
+	// a state of after that, published or not. They are borrowed. Default none.
+	Writers *Writers
 	// Tables is how many tables stay open. Default 64; one costs some kilobytes, and what its snapshot remembers of hidden
 	// rows: about two bytes for each.
 	Tables int

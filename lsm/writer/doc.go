@@ -18,5 +18,6 @@
 // Who owns what: rows are borrowed by the calls that take them. The store is borrowed until Close. A Writer is safe for
 // concurrent use. The calls of one goroutine are applied in their order.
 //
-// The package reads no rows. Package lsm does, and its snapshots contain what was flushed.
+// The package reads no rows. Package lsm does: its snapshots contain what was flushed, and what the writer has acknowledged where it is
+// the lsm.Options.Recent of the table.
 package writer
