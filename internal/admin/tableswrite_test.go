@@ -35,7 +35,7 @@ func newWriting(t *testing.T, edit func(*admin.Options, *engine.WriteOptions)) *
 	t.Helper()
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	t.Cleanup(func() { mem.AssertSize(t, 0) })
-	return newTables(t, func(o *admin.Options, _ *engine.Options) {
+	return newTables(t, func(o *admin.Options, eo *engine.Options) {
 		wo := engine.WriteOptions{}
 		wo.Shard.Allocator = mem
 		if edit != nil {
@@ -53,7 +53,7 @@ func newWriting(t *testing.T, edit func(*admin.Options, *engine.WriteOptions)) *
 				t.Error(err)
 			}
 		})
-		o.Writers = writers
+		o.Writers, eo.Writers = writers, writers
 	})
 }
 
@@ -137,20 +137,25 @@ func TestRowsAreWrittenAndReadByHTTP(t *testing.T) {
 	if err := json.Unmarshal(text, &stats); err != nil || !stats.Open || stats.MemoryRows != 9 || stats.Flushes != 0 {
 		t.Errorf("%s, %v", text, err)
 	}
+	read := func(when string) {
+		t.Helper()
+		found := map[string]any{}
+		for _, r := range w.rows(http.MethodPost, people+"/scan", `{}`).Rows {
+			found[fmt.Sprint(r["id"])] = r["name"]
+		}
+		if diff := cmp.Diff(map[string]any{"1": "ada lovelace", "5": "arrow 5"}, found); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+		if rows := w.rows(http.MethodPost, people+"/search", `{"column": "name", "match": "lovelace"}`).Rows; len(rows) != 1 {
+			t.Errorf("%s: got %v", when, rows)
+		}
+	}
+	read("before the flush")
 	w.post(people+"/flush", "", http.StatusOK, &stats)
 	if stats.MemoryRows != 0 || stats.Flushes != 1 || len(stats.Shards) != 1 {
 		t.Errorf("%+v", stats)
 	}
-	found := map[string]any{}
-	for _, r := range w.rows(http.MethodPost, people+"/scan", `{}`).Rows {
-		found[fmt.Sprint(r["id"])] = r["name"]
-	}
-	if diff := cmp.Diff(map[string]any{"1": "ada lovelace", "5": "arrow 5"}, found); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if rows := w.rows(http.MethodPost, people+"/search", `{"column": "name", "match": "lovelace"}`).Rows; len(rows) != 1 {
-		t.Errorf("got %v", rows)
-	}
+	read("after the flush")
 	// A flush of what is flushed already is none; one of a table that nobody wrote to opens it.
 	w.post(people+"/flush", `{"timeout": "1m"}`, http.StatusOK, &stats)
 	if stats.Flushes != 1 {
