@@ -12,5 +12,8 @@
 // shard next replays it. A Writer that was fenced or whose store went silent in the middle of a put says so to every later
 // caller; open a new one to go on.
 //
+// Runs gives readers what is in memory, encoded when they ask and beside the writer; see package recent. A run lives as long
+// as somebody reads it, also when its MemTable has been published or the Writer has been closed.
+//
 // A Writer is safe for concurrent use. Batches are borrowed by the calls that take them.
 package shard
