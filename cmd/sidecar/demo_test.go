@@ -85,6 +85,8 @@ func TestDemoTellsTheWholeStory(t *testing.T) {
 			_ = resp.Body.Close()
 			answers[name] = string(body)
 		}
+		answers["put"] = post(t, client, table+"/put", "application/x-ndjson", `{"id": "mine/1", "text": "She sailed for Valparaiso."}`)
+		answers["found"] = post(t, client, table+"/search", "application/json", `{"column": "text", "match": "valparaiso", "columns": ["id"]}`)
 		signals <- os.Interrupt
 	}
 	code, stdout, stderr := runDemo(t, "Serving:", try, "--latency=1ms", "--every=40", "--keep")
@@ -93,6 +95,9 @@ func TestDemoTellsTheWholeStory(t *testing.T) {
 	}
 	if !strings.Contains(answers["get"], "It is a truth universally acknowledged") || strings.Count(answers["scan"], `"novel"`) < 5 {
 		t.Errorf("while it served: %v", answers)
+	}
+	if !strings.Contains(answers["put"], `"rows":1`) || !strings.Contains(answers["found"], `"id":"mine/1"`) {
+		t.Errorf("what was put and not flushed: %s, %s", answers["put"], answers["found"])
 	}
 	for _, want := range []string{
 		"public domain", "no trained model", "flushed   4 generations", "durable when acknowledged",
@@ -124,6 +129,22 @@ func TestDemoTellsTheWholeStory(t *testing.T) {
 			t.Errorf("wider than a terminal: %s", line)
 		}
 	}
+}
+
+// post sends a body, and returns the answer's.
+func post(t *testing.T, client *http.Client, url, form, body string) string {
+	t.Helper()
+	resp, err := client.Post(url, form, strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%s: %s, %v", url, resp.Status, err)
+	}
+	return string(answer)
 }
 
 func TestDemoEndsWhenItIsInterrupted(t *testing.T) {

@@ -239,6 +239,13 @@ Ask it yourself, from another terminal:
   curl -s "$T/get?key={{.Key}}&columns=id,text"
   curl -s "$T/scan?filter=chapter=1&columns=id,novel&limit=5" -H 'Accept: text/csv'
 
+Write a passage and find it, before a flush publishes it and after it was deleted:
+
+  curl -s $T/put -H 'Content-Type: application/x-ndjson' -d '{"id": "mine/1", "text": "She sailed for Valparaiso."}'
+  curl -s $T/search -d '{"column": "text", "match": "valparaiso", "columns": ["id", "text"]}'
+  curl -s -X POST $T/flush
+  curl -s $T/delete -H 'Content-Type: application/x-ndjson' -d '{"id": "mine/1"}'
+
 What Hearth knows of the table; out of the cache with it, and back:
 
   curl -s {{.Admin}}/generations

@@ -137,7 +137,8 @@ func (p *process) stageServer(ctx context.Context, flags *pflag.FlagSet, origin 
 	// A generation that is warmed because it is read would not be cold the next time.
 	fixed := map[string]string{"warm-on-open": "false", "auth": "none", "listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0", "ops-listen": ""}
 	if origin != "" {
-		fixed["origin"], fixed["origin-region"] = origin, "us-east-1"
+		// What is written there ends with the demo.
+		fixed["origin"], fixed["origin-region"], fixed["engine-write"] = origin, "us-east-1", "true"
 	}
 	for name, value := range fixed {
 		if flags.Changed(name) {

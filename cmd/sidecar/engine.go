@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -77,6 +78,9 @@ func (f flushWarmer) Warm(ctx context.Context, folder string) error {
 		return err
 	}
 	answer, err := f.warmer.Warm(ctx, warm.Request{Path: p, Wait: f.timeout, Deadline: f.timeout, Priority: warm.PriorityHigh})
+	if errors.Is(err, warm.ErrClosed) {
+		return nil // the cache ends with this process
+	}
 	if err == nil && answer.State != warm.Warm {
 		err = fmt.Errorf("sidecar: generation %s is %s before it is published", folder, answer.State)
 	}
