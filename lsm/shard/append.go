@@ -75,13 +75,14 @@ func (w *Writer) appendGroup(group []*put) {
 	}
 	w.changedLocked()
 	w.mu.Unlock()
+	if err != nil && w.log.Err() != nil {
+		w.fail(err) // before anybody hears of it, who may ask for the shard to be claimed again
+	}
 	for _, p := range group {
 		p.done <- err
 	}
 	if err == nil {
 		w.wakeFlush()
-	} else if w.log.Err() != nil {
-		w.fail(err)
 	}
 }
 

@@ -2,6 +2,7 @@ package writer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,24 +25,23 @@ type slot struct {
 
 	mu struct {
 		sync.Mutex
-		writer *shard.Writer
-		lost   error       // why there is no writer any more; what it acknowledged may be in the log alone
-		before shard.Stats // of earlier writers
+		writer *shard.Writer // one that was lost stays until the next has taken over what it acknowledged
+		lost   error         // why another is wanted, once that was tried
+		before shard.Stats   // of earlier writers
 	}
 }
 
-func (s *slot) current() *shard.Writer {
+// current is the shard's writer, lost or not, and why another is wanted, if that was tried.
+func (s *slot) current() (sw *shard.Writer, lost error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.mu.writer
+	return s.mu.writer, s.mu.lost
 }
 
 // err says why nothing can be written to the shard; nil when that is possible, or was not tried.
 func (s *slot) err() error {
-	s.mu.Lock()
-	sw, lost := s.mu.writer, s.mu.lost
-	s.mu.Unlock()
-	if sw != nil {
+	sw, lost := s.current()
+	if lost == nil && sw != nil {
 		return sw.Err()
 	}
 	return lost
@@ -49,13 +49,20 @@ func (s *slot) err() error {
 
 // ask lets the shard's writer do something, and fails when it was lost.
 func (s *slot) ask(do func(*shard.Writer) error) error {
-	s.mu.Lock()
-	sw, lost := s.mu.writer, s.mu.lost
-	s.mu.Unlock()
-	if sw != nil {
+	sw, lost := s.current()
+	if lost == nil && sw != nil {
 		return do(sw)
 	}
 	return lost
+}
+
+// end ends the shard's writer, and says why it was lost if it was.
+func (s *slot) end(ctx context.Context) error {
+	sw, lost := s.current()
+	if sw == nil {
+		return lost
+	}
+	return cmp.Or(lost, sw.Close(ctx))
 }
 
 // slot returns the slot of a shard, which is made when there is none. Slots stay.
@@ -91,7 +98,7 @@ func (w *Writer) hold(ctx context.Context, id uuid.UUID, reopen bool) (*shard.Wr
 	if err != nil {
 		return nil, err
 	}
-	if sw := s.current(); sw != nil && sw.Err() == nil {
+	if sw, _ := s.current(); sw != nil && sw.Err() == nil {
 		return sw, nil
 	}
 	select {
@@ -104,11 +111,12 @@ func (w *Writer) hold(ctx context.Context, id uuid.UUID, reopen bool) (*shard.Wr
 		return nil, ErrClosed
 	}
 	lost := s.err()
-	if sw := s.current(); sw != nil {
+	old, _ := s.current()
+	if old != nil {
 		if lost == nil {
-			return sw, nil
+			return old, nil
 		}
-		s.epoch = max(s.epoch, sw.Epoch())
+		s.epoch = max(s.epoch, old.Epoch())
 	}
 	before := s.reclaimed
 	if lost != nil {
@@ -117,7 +125,9 @@ func (w *Writer) hold(ctx context.Context, id uuid.UUID, reopen bool) (*shard.Wr
 		} else if err := w.mayReclaim(ctx, s, lost); err != nil {
 			return nil, err
 		}
-		s.retire(ctx, lost)
+		s.mu.Lock()
+		s.mu.lost = lost
+		s.mu.Unlock()
 	}
 	sw, err := shard.Open(ctx, w.store, w.layout, id.String(), w.opts.Shard)
 	if err != nil {
@@ -127,14 +137,15 @@ func (w *Writer) hold(ctx context.Context, id uuid.UUID, reopen bool) (*shard.Wr
 	w.mu.Lock()
 	closed := w.mu.closed
 	if !closed {
-		s.mu.Lock()
-		s.mu.writer, s.mu.lost = sw, nil
-		s.mu.Unlock()
+		s.succeed(sw)
 	}
 	w.mu.Unlock()
 	if closed {
 		_ = sw.Close(ctx) // nothing was put; what was replayed is in the log
 		return nil, ErrClosed
+	}
+	if old != nil {
+		_ = old.Close(ctx) // says why it was lost, which is known
 	}
 	return sw, nil
 }
@@ -176,18 +187,14 @@ func (s *slot) failed(err error, before int) {
 	}
 }
 
-// retire ends a writer that was lost. Its rows are in the log.
-func (s *slot) retire(ctx context.Context, lost error) {
+// succeed makes sw the shard's writer, in the place of one that was lost.
+func (s *slot) succeed(sw *shard.Writer) {
 	s.mu.Lock()
-	sw := s.mu.writer
-	s.mu.writer, s.mu.lost = nil, lost
-	s.mu.Unlock()
-	if sw == nil {
-		return
+	defer s.mu.Unlock()
+	if s.mu.writer != nil {
+		done := s.mu.writer.Stats()
+		done.MemoryRows, done.MemoryBytes, done.ReadBytes, done.Generation = 0, 0, 0, 0 // of what it holds, the successor does
+		add(&s.mu.before, done)
 	}
-	_ = sw.Close(ctx) // says why it was lost, which is known
-	s.mu.Lock()
-	add(&s.mu.before, sw.Stats())
-	s.mu.before.Generation = 0
-	s.mu.Unlock()
+	s.mu.writer, s.mu.lost = sw, nil
 }

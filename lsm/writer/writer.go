@@ -280,7 +280,7 @@ func (w *Writer) claim(ctx context.Context, shards []string, reopen bool) error 
 func (w *Writer) Shards() []*shard.Writer {
 	var out []*shard.Writer
 	for _, s := range w.held() {
-		if sw := s.current(); sw != nil {
+		if sw, lost := s.current(); sw != nil && lost == nil {
 			out = append(out, sw)
 		}
 	}
@@ -311,7 +311,7 @@ func (w *Writer) Close(ctx context.Context) error {
 			defer func() { s.turn <- struct{}{} }()
 		case <-ctx.Done():
 		}
-		return s.ask(func(sw *shard.Writer) error { return sw.Close(ctx) })
+		return s.end(ctx)
 	})
 }
 
