@@ -258,6 +258,8 @@ type shardStats struct {
 	WarmFailures  int64  `json:"warm_failures"`
 	MemoryRows    int64  `json:"memory_rows"`
 	MemoryBytes   int64  `json:"memory_bytes"`
+	EncodedRows   int64  `json:"encoded_rows"`
+	ReadBytes     int64  `json:"read_bytes"`
 	Generation    uint64 `json:"next_generation,omitempty"`
 }
 
@@ -265,7 +267,7 @@ func statsOf(s shard.Stats) shardStats {
 	return shardStats{
 		Puts: s.Puts, Rows: s.Rows, Entries: s.Entries, Replayed: s.Replayed, Busy: s.Busy, Flushes: s.Flushes,
 		FlushFailures: s.FlushFailures, Warms: s.Warms, WarmFailures: s.WarmFailures,
-		MemoryRows: s.MemoryRows, MemoryBytes: s.MemoryBytes, Generation: s.Generation,
+		MemoryRows: s.MemoryRows, MemoryBytes: s.MemoryBytes, EncodedRows: s.EncodedRows, ReadBytes: s.ReadBytes, Generation: s.Generation,
 	}
 }
 

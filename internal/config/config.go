@@ -206,8 +206,9 @@ type Config struct {
 	// EngineWriteMemory bounds the rows of all tables that are in memory: those that
 	// requests bring, and those that wait to be flushed. A request beyond it waits
 	// while the largest is flushed, and is answered 429 after ten seconds. Raising
-	// it costs up to twice as much of the pod's memory limit, as rows that are
-	// being flushed are encoded beside.
+	// it costs up to three times as much of the pod's memory limit, as rows that are
+	// being flushed are encoded beside, and those that queries ask for before
+	// the flush once more.
 	EngineWriteMemory Bytes `name:"engine-write-memory" default:"256MiB" group:"Engine" help:"memory for rows that are not flushed yet"`
 	// EngineWriteBody is the longest body of a request that writes. It is taken in
 	// batches, so raising it costs no memory; it lets one request take longer.

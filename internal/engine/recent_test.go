@@ -41,10 +41,16 @@ func TestRowsThatWerePutAreReadBeforeAnyFlush(t *testing.T) {
 		t.Fatal(err)
 	}
 	read("edsger", "grace")
+	if s, _ := w.Stats(table); s.EncodedRows < 1 || s.ReadBytes < 1 {
+		t.Errorf("%d rows encoded for queries, in %d bytes", s.EncodedRows, s.ReadBytes)
+	}
 	if _, err := w.Flush(t.Context(), table); err != nil {
 		t.Fatal(err)
 	}
 	read("edsger", "grace")
+	if s, _ := w.Stats(table); s.ReadBytes != 0 {
+		t.Errorf("%d bytes of rows that are published are still held", s.ReadBytes)
+	}
 	put(`{"id": 3, "name": "barbara"}`)
 	read("barbara", "grace")
 }

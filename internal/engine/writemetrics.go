@@ -57,7 +57,7 @@ func writeOutcomeOf(err error) string {
 
 // totals are figures of writers that count up.
 type totals struct {
-	puts, entries, flushes, flushFailures, warms, warmFailures, replayed, busy int64
+	puts, entries, flushes, flushFailures, warms, warmFailures, replayed, busy, encoded int64
 }
 
 func (x *totals) add(s WriterStats) {
@@ -69,6 +69,7 @@ func (x *totals) add(s WriterStats) {
 	x.warmFailures += s.WarmFailures
 	x.replayed += s.Replayed
 	x.busy += s.Busy
+	x.encoded += s.EncodedRows
 }
 
 // writeMetrics of Writers. Each request is counted once, when it ends.
@@ -134,13 +135,15 @@ var writerFigures = []struct{ name, help string }{
 	{"warms_total", "Generations that were to be warmed before they were published."},
 	{"warm_failures_total", "Warms of generations that failed or took too long, so that they were published without."},
 	{"replayed_rows_total", "Rows that an earlier writer had left in a log."},
+	{"encoded_rows_total", "Rows in memory that were encoded for queries, a row as often as it was."},
 	{"tables_open", "Tables that have a writer."},
 	{"memory_rows", "Rows that are durable and in memory, and wait to be published."},
 	{"memory_bytes", "Bytes of those rows, and of what requests hold."},
+	{"read_bytes", "Bytes of the encoded copies of rows in memory that queries read, or still hold."},
 }
 
 // writerGauges is how many of them are gauges.
-const writerGauges = 3
+const writerGauges = 4
 
 func writerDescs() (out []*prometheus.Desc) {
 	for _, f := range writerFigures {
@@ -169,17 +172,17 @@ func (c *writerCollector) Collect(ch chan<- prometheus.Metric) {
 
 func (c *writerCollector) values() []int64 {
 	s := c.s
-	var rows, bytes, open int64
+	var rows, bytes, read, open int64
 	s.mu.Lock()
 	sum, taken := s.mu.gone, s.mu.taken
 	for _, t := range s.openLocked() { // under the lock, so that a writer that goes is counted once
 		x := t.w.Stats()
 		sum.add(x)
-		rows, bytes, open = rows+x.MemoryRows, bytes+x.MemoryBytes, open+1
+		rows, bytes, read, open = rows+x.MemoryRows, bytes+x.MemoryBytes, read+x.ReadBytes, open+1
 	}
 	s.mu.Unlock()
 	return []int64{
-		sum.puts, sum.entries, sum.flushes, sum.flushFailures, sum.warms, sum.warmFailures, sum.replayed,
-		open, rows, bytes + taken,
+		sum.puts, sum.entries, sum.flushes, sum.flushFailures, sum.warms, sum.warmFailures, sum.replayed, sum.encoded,
+		open, rows, bytes + taken, read,
 	}
 }

@@ -69,6 +69,16 @@ var directions = []direction{
 		why: "the engine stands alone; declare the interface in lsm and plug the sidecar's part in at cmd/sidecar",
 	},
 	{
+		from: []string{"lsm"},
+		not:  []string{"./lsm/shard", "./lsm/writer"},
+		why:  "readers know what writers hold through lsm/recent",
+	},
+	{
+		from: []string{"lsm/shard", "lsm/writer"},
+		not:  []string{"./lsm"},
+		why:  "writers know nothing of readers; what both need lies beneath them",
+	},
+	{
 		from: []string{"pagecache/..."},
 		not:  append([]string{"net/http", "./proxy/...", "./warm/...", "./lance/...", "./lsm/...", "./cmd/..."}, sdk...),
 		why:  "pages know neither HTTP nor formats; declare a small interface in pagecache and let the caller implement it",

@@ -38,5 +38,7 @@ func add(to *shard.Stats, x shard.Stats) {
 	to.WarmFailures += x.WarmFailures
 	to.MemoryRows += x.MemoryRows
 	to.MemoryBytes += x.MemoryBytes
+	to.EncodedRows += x.EncodedRows
+	to.ReadBytes += x.ReadBytes
 	to.Generation = max(to.Generation, x.Generation)
 }
