@@ -20,8 +20,9 @@ var _ recent.Source = (*Writer)(nil)
 // MemTable, and each reader.
 type run struct {
 	recent.Run
-	from, to int // batches
-	rows     int64
+	from, to int   // batches
+	rows     int64 // in them
+	bytes    int64 // of them, in the MemTable
 	users    int
 }
 
@@ -96,27 +97,29 @@ func (w *Writer) Runs(ctx context.Context) ([]recent.Run, error) {
 func (w *Writer) stretches() (parts []*stretch, kept [][]*run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	taken := w.mu.encoded
 	for _, m := range append(w.mu.frozen[:len(w.mu.frozen):len(w.mu.frozen)], w.mu.active) {
 		if m.rows == 0 {
 			continue
 		}
-		s := &stretch{m: m, keep: len(m.runs), to: len(m.batches), last: m.last}
-		if s.keep > 0 {
-			s.from = m.runs[s.keep-1].to
-		}
-		for _, b := range m.batches[s.from:] {
-			s.rows += b.NumRows()
+		s := &stretch{m: m, keep: len(m.runs), to: len(m.batches), rows: m.rows, bytes: m.bytes, last: m.last}
+		for _, r := range m.runs {
+			s.from, s.rows, s.bytes = r.to, s.rows-r.rows, s.bytes-r.bytes
 		}
 		// Runs that are no larger than what is behind them are encoded again with it. So the runs of a MemTable are few, their
-		// sizes falling, and a row is encoded as often as the logarithm of the number of rows.
-		for s.rows > 0 && s.keep > 0 && m.runs[s.keep-1].rows <= s.rows {
+		// sizes falling, and a row is encoded as often as the logarithm of the number of rows. Where readers have left no room for
+		// that, there are more.
+		for s.rows > 0 && s.keep > 0 {
+			r := m.runs[s.keep-1]
+			if r.rows > s.rows || taken+s.bytes+r.bytes > w.opts.ReadBytes {
+				break
+			}
 			s.keep--
-			s.rows += m.runs[s.keep].rows
-			s.from = m.runs[s.keep].from
+			s.from, s.rows, s.bytes = r.from, s.rows+r.rows, s.bytes+r.bytes
 		}
+		taken += s.bytes
 		for _, b := range m.batches[s.from:] {
 			b.Retain()
-			s.bytes += sizeOf(b)
 			s.batches = append(s.batches, b)
 		}
 		stay := m.runs[:s.keep:s.keep]
@@ -161,7 +164,7 @@ func (w *Writer) encodeOne(ctx context.Context, s *stretch) error {
 			ID: uuid.NewString(), Shard: id, Generation: s.m.generation, Epoch: w.log.Epoch(), Sequence: uint64(s.from) + 1, Last: s.last,
 			Store: store.MemStore, Bytes: store.bytes.Load(),
 		},
-		from: s.from, to: s.to, rows: s.rows, users: 1,
+		from: s.from, to: s.to, rows: s.rows, bytes: s.bytes, users: 1,
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
