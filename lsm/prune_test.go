@@ -224,9 +224,12 @@ func TestALookUpReadsTheGenerationsOfOneShard(t *testing.T) {
 // The base's rows may be hidden by generations of any shard where the column is not part of the key: nothing about that is
 // pruned, but the rows of other shards are.
 func TestAFilterOnTheColumnOfShardsReadsTheRowsOfOne(t *testing.T) {
-	for kind, where := range map[string]string{"identity": "r = 'eu'", "bucket other column": "n = 3", "composite bucket": "a = 5"} {
+	for kind, where := range map[string]string{"identity": "r = 'eu'", "bucket other column": "n = 3", "composite bucket": ""} {
 		s, _ := dividedTable(t, seed(t), kind)
 		snap := snapshotOf(t, s, lsm.Options{})
+		if where == "" { // not each of the many values of a need have been drawn
+			where = fmt.Sprintf("a = %v", scan(t, snap, lsm.ScanOptions{Columns: []string{"a"}, Limit: 1})[0]["a"])
+		}
 		var plan lsm.Plan
 		rows := scan(t, snap, lsm.ScanOptions{Where: where, Plan: &plan})
 		if len(rows) == 0 {
