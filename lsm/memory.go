@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -62,13 +63,27 @@ func (t *Table) recentRuns(ctx context.Context) ([]recent.Run, error) {
 	return t.opts.Recent.Runs(ctx)
 }
 
+// overtaken says whether the base holds the generation of a run that a manifest still leaves to be read. Mostly the generation was
+// published and merged between the reading of the one and of the other, and then the base may hold newer rows than the run.
+func overtaken(runs []recent.Run, manifests []*memwal.ShardManifest, details *memwal.IndexDetails) bool {
+	shards := byShard(manifests)
+	return slices.ContainsFunc(runs, func(r recent.Run) bool {
+		return r.In(shards[r.Shard]) && r.Generation <= details.CompactedGeneration(r.Shard)
+	})
+}
+
+func byShard(manifests []*memwal.ShardManifest) map[uuid.UUID]*memwal.ShardManifest {
+	out := make(map[uuid.UUID]*memwal.ShardManifest, len(manifests))
+	for _, m := range manifests {
+		out[m.ShardID] = m
+	}
+	return out
+}
+
 // addRuns makes sources of the runs that the manifests leave to be read, or retains those that there are already. It returns
 // the runs that are left over.
 func (s *Snapshot) addRuns(runs []recent.Run, reuse map[string]*source) (left []recent.Run) {
-	shards := map[uuid.UUID]*memwal.ShardManifest{}
-	for _, m := range s.manifests {
-		shards[m.ShardID] = m
-	}
+	shards := byShard(s.manifests)
 	for _, r := range runs {
 		p := path.Join(s.table.path, "memory", r.ID) // no object has it
 		old := reuse[p]

@@ -162,10 +162,18 @@ func (t *Table) warmLocked(next, prev *Snapshot) {
 	}
 }
 
+// mostLoads is how often a table is read over again because it was compacted meanwhile.
+const mostLoads = 3
+
 // load reads what the table consists of now. What is in the memory of writers comes first: rows that are published between
-// that and the reading of their shard are then seen twice, and skipped once, instead of not at all. For the same reason shards come before the base: a generation that is merged into the base and
-// dropped between the two reads is then seen twice, and skipped once, instead of not at all.
+// that and the reading of their shard are then seen twice, and skipped once, instead of not at all. For the same reason
+// shards come before the base: a generation that is merged into the base and dropped between the two reads is then seen
+// twice, and skipped once, instead of not at all.
 func (t *Table) load(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
+	return t.loadWithin(ctx, prev, mostLoads)
+}
+
+func (t *Table) loadWithin(ctx context.Context, prev *Snapshot, tries int) (*Snapshot, error) {
 	version := uint64(0)
 	if prev != nil {
 		version = prev.Version()
@@ -191,6 +199,9 @@ func (t *Table) load(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
 		return nil, err
 	}
 	t.seen = manifests
+	if tries > 1 && overtaken(runs, manifests, details) {
+		return t.loadWithin(ctx, prev, tries-1)
+	}
 	s := &Snapshot{table: t, manifests: manifests, details: details, users: 1}
 	reuse := map[string]*source{}
 	if prev != nil {
@@ -212,6 +223,7 @@ func (t *Table) load(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
 			}
 			sub, err := storage.Sub(t.root, p)
 			if err != nil {
+				s.Close()
 				return nil, err
 			}
 			s.sources = append(s.sources, &source{
