@@ -2,5 +2,8 @@
 
 package writer
 
-// stressOps is how many puts and deletes each of those who write does.
-const stressOps = 120
+// So many tables of each kind are written to, with so many puts and deletes by each of those who do.
+const (
+	stressRounds = 1
+	stressOps    = 80
+)

@@ -361,84 +361,91 @@ func rowsOf(ctx context.Context, s *lsm.Snapshot) (map[string]int64, error) {
 func TestReadersSeeWhatWasAcknowledgedWhateverGoesOn(t *testing.T) {
 	for _, transform := range []string{"", memwal.TransformBucket} {
 		t.Run("divided="+strconv.FormatBool(transform != ""), func(t *testing.T) {
-			seed := rand.Uint64()
-			t.Logf("seed %d", seed)
-			random := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
-			mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
-			defer mem.AssertSize(t, 0)
-			x := &town{t: t, store: dawdling{storage.NewMemStore()}, mem: mem, shards: transform != "", ticks: make(chan struct{})}
-			newTable(t, x.store, transform, "id")
-			for i := range 3 {
-				l := &ledger{name: fmt.Sprintf("owner %d", i)}
-				for k := range 5 {
-					l.ids = append(l.ids, fmt.Sprintf("o%d-%d", i, k))
-				}
-				x.own = append(x.own, l)
-			}
-			x.rival = &ledger{name: "rival", ids: []string{"r-0", "r-1", "r-2"}}
-			w, err := Open(t.Context(), x.store, folder, x.options())
-			must(t, err)
-			x.current.Store(w)
-			rival := open(t, x.store, x.options())
-
-			ctx, stop := context.WithCancel(t.Context())
-			var writing, beside sync.WaitGroup
-			for i, l := range x.own {
-				writing.Go(func() { x.do(t.Context(), l, random(uint64(i)), x.current.Load, stressOps) })
-			}
-			beside.Go(func() { x.each(ctx, random(10), 25, func() error { return ignore(x.current.Load().Flush(ctx)) }) })
-			beside.Go(func() { x.each(ctx, random(11), 60, func() error { return x.exchange(ctx) }) })
-			thief := random(12)
-			beside.Go(func() {
-				x.each(ctx, thief, 40, func() error {
-					x.do(ctx, x.rival, thief, func() *Writer { return rival }, 1+thief.IntN(4))
-					return ignore(rival.Flush(ctx))
-				})
-			})
-			var tables []*lsm.Table
-			for i := range 2 {
-				table, err := lsm.Open(t.Context(), x.store, folder, lsm.Options{Recent: x, Allocator: mem})
-				must(t, err)
-				tables = append(tables, table)
-				for k := range 1 + i { // one by itself, and two who share a table
-					beside.Go(func() { x.read(ctx, random(uint64(20+2*i+k)), table) })
-				}
-			}
-			writing.Wait()
-			stop()
-			beside.Wait()
-			must(t, x.exchange(t.Context()))
-			last := x.current.Load()
-			must(t, last.Claim(t.Context()))
-			acked := map[string]int64{}
-			for _, l := range x.own {
-				for id, n := range l.acked() {
-					if !l.ops[n-1].gone {
-						acked[id] = int64(n)
-					}
-				}
-			}
-			for _, table := range tables {
-				_, err := table.Refresh(t.Context())
-				must(t, err)
-				must(t, table.Close())
-			}
-			for _, s := range last.Shards() {
-				if n := s.Stats().ReadBytes; s.Stats().MemoryRows == 0 && n != 0 {
-					t.Errorf("%d bytes are held for readers that are gone", n)
-				}
-			}
-			must(t, last.Close(t.Context()))
-			_ = rival.Close(t.Context()) // may say that it was the one who lost
-			got, err := contents(t.Context(), x.store)
-			must(t, err)
-			maps.DeleteFunc(got, func(id string, _ int64) bool { return id[0] == 'r' })
-			for id, n := range acked {
-				if got[id] < n {
-					t.Errorf("in the end %s is %d, want %d or later", id, got[id], n)
-				}
+			for range stressRounds {
+				stress(t, transform)
 			}
 		})
+	}
+}
+
+func stress(t *testing.T, transform string) {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	x := &town{t: t, store: dawdling{storage.NewMemStore()}, mem: mem, shards: transform != "", ticks: make(chan struct{})}
+	newTable(t, x.store, transform, "id")
+	for i := range 3 {
+		l := &ledger{name: fmt.Sprintf("owner %d", i)}
+		for k := range 5 {
+			l.ids = append(l.ids, fmt.Sprintf("o%d-%d", i, k))
+		}
+		x.own = append(x.own, l)
+	}
+	x.rival = &ledger{name: "rival", ids: []string{"r-0", "r-1", "r-2"}}
+	w, err := Open(t.Context(), x.store, folder, x.options())
+	must(t, err)
+	x.current.Store(w)
+	rival := open(t, x.store, x.options())
+
+	ctx, stop := context.WithCancel(t.Context())
+	var writing, beside sync.WaitGroup
+	for i, l := range x.own {
+		writing.Go(func() { x.do(t.Context(), l, random(uint64(i)), x.current.Load, stressOps) })
+	}
+	beside.Go(func() { x.each(ctx, random(10), 25, func() error { return ignore(x.current.Load().Flush(ctx)) }) })
+	beside.Go(func() { x.each(ctx, random(11), 60, func() error { return x.exchange(ctx) }) })
+	thief := random(12)
+	beside.Go(func() {
+		x.each(ctx, thief, 40, func() error {
+			x.do(ctx, x.rival, thief, func() *Writer { return rival }, 1+thief.IntN(4))
+			return ignore(rival.Flush(ctx))
+		})
+	})
+	var tables []*lsm.Table
+	for i := range 2 {
+		table, err := lsm.Open(t.Context(), x.store, folder, lsm.Options{Recent: x, Allocator: mem})
+		must(t, err)
+		tables = append(tables, table)
+		for k := range 1 + i { // one by itself, and two who share a table
+			beside.Go(func() { x.read(ctx, random(uint64(20+2*i+k)), table) })
+		}
+	}
+	writing.Wait()
+	stop()
+	beside.Wait()
+	must(t, x.exchange(t.Context()))
+	last := x.current.Load()
+	must(t, last.Claim(t.Context()))
+	acked := map[string]int64{}
+	for _, l := range x.own {
+		for id, n := range l.acked() {
+			if !l.ops[n-1].gone {
+				acked[id] = int64(n)
+			}
+		}
+	}
+	for _, table := range tables {
+		_, err := table.Refresh(t.Context())
+		must(t, err)
+		must(t, table.Close())
+	}
+	for _, s := range last.Shards() {
+		if n := s.Stats().ReadBytes; s.Stats().MemoryRows == 0 && n != 0 {
+			t.Errorf("%d bytes are held for readers that are gone", n)
+		}
+	}
+	must(t, last.Close(t.Context()))
+	_ = rival.Close(t.Context()) // may say that it was the one who lost
+	got, err := contents(t.Context(), x.store)
+	must(t, err)
+	maps.DeleteFunc(got, func(id string, _ int64) bool { return id[0] == 'r' })
+	for id, n := range acked {
+		if got[id] < n {
+			t.Errorf("in the end %s is %d, want %d or later", id, got[id], n)
+		}
 	}
 }
 
