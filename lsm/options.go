@@ -46,7 +46,8 @@ type Options struct {
 	// never. They must fit VectorBytes.
 	ScanBelow int64
 	// Recent is asked by Open and Refresh for rows that are in no generation yet: those of this program's writers of the table.
-	// Default none. It is borrowed until Close.
+	// What is decoded of them takes up to four times what they take encoded, beside Datasets, and goes with the last snapshot
+	// that has them. Default none. It is borrowed until Close.
 	Recent recent.Source
 	// Logger hears of what was coped with. Default none.
 	Logger *slog.Logger

@@ -20,7 +20,8 @@ type Options struct {
 	// MemoryBytes bounds all rows in memory, those that are being flushed included. Default three times MaxBytes.
 	MemoryBytes int64
 	// ReadBytes bounds the copies of rows in memory that readers made necessary, those included that are published since and
-	// that an open snapshot still holds. Default four times MemoryBytes.
+	// that an open snapshot still holds. The last copy may pass it by what indexes add to its rows, and what queries decode of
+	// copies comes on top: see lsm.Options.Recent. Default four times MemoryBytes.
 	ReadBytes int64
 	// EntryBytes bounds what is put into one entry of the log; a larger put gets an entry of its own. Default 8 MiB, at most half of
 	// wal.MaxEntryBytes, beyond which a put is refused.

@@ -39,7 +39,7 @@ type stretch struct {
 }
 
 // Runs implements recent.Source. Rows are encoded when somebody asks, once for all who do, beside the writer: puts do not wait.
-// Encoded rows take at most Options.ReadBytes together; beyond that it fails with recent.ErrNoRoom.
+// Beyond Options.ReadBytes of encoded rows it fails with recent.ErrNoRoom.
 func (w *Writer) Runs(ctx context.Context) ([]recent.Run, error) {
 	select {
 	case <-w.reading:
