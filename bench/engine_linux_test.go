@@ -62,7 +62,7 @@ func TestFiguresOfTheEngine(t *testing.T) {
 func TestEngineBesideLanceDB(t *testing.T) {
 	modules := os.Getenv("HEARTH_LANCEDB_NODE_MODULES")
 	if modules == "" {
-		t.Skip("HEARTH_LANCEDB_NODE_MODULES names no folder with LanceDB")
+		t.Skip("SKIPPED: HEARTH_LANCEDB_NODE_MODULES names no folder with LanceDB")
 	}
 	if err := os.Chdir(".."); err != nil {
 		t.Fatal(err)

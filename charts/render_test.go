@@ -26,7 +26,7 @@ func tool(t *testing.T, variable string) string {
 	t.Helper()
 	name := os.Getenv(variable)
 	if name == "" {
-		t.Skipf("%s is not set: the charts are not rendered and checked", variable)
+		t.Skipf("SKIPPED: %s is not set: the charts are not rendered and checked", variable)
 	}
 	return name
 }

@@ -18,7 +18,7 @@ import (
 func BenchmarkTable(b *testing.B) {
 	dir := os.Getenv("HEARTH_BENCH_TABLE")
 	if dir == "" {
-		b.Skip("HEARTH_BENCH_TABLE names no folder")
+		b.Skip("SKIPPED: HEARTH_BENCH_TABLE names no folder")
 	}
 	store, err := storage.NewDir(dir)
 	if err != nil {

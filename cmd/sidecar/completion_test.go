@@ -18,7 +18,7 @@ func TestCompletionScriptsParse(t *testing.T) {
 				t.Fatalf("exit code %d, %s", code, stderr)
 			}
 			if _, err := exec.LookPath(check[0]); err != nil {
-				t.Skipf("there is no %s to read it", check[0])
+				t.Skipf("SKIPPED: %s is not installed, so the script is not read by it", check[0])
 			}
 			file := in(t.TempDir(), "script")
 			writeFile(t, file, script)

@@ -215,10 +215,10 @@ func nodeModules(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("HEARTH_LANCEDB_NODE_MODULES")
 	if dir == "" {
-		t.Skip("HEARTH_LANCEDB_NODE_MODULES does not name a node_modules folder with @lancedb/lancedb and apache-arrow")
+		t.Skip("SKIPPED: HEARTH_LANCEDB_NODE_MODULES does not name a node_modules folder with @lancedb/lancedb and apache-arrow")
 	}
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Skipf("no node: %v", err)
+		t.Skipf("SKIPPED: LanceDB needs node: %v", err)
 	}
 	return dir
 }

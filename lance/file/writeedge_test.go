@@ -415,7 +415,7 @@ func FuzzWhatIsWrittenReadsBack(f *testing.F) {
 		o := file.WriterOptions{Version: v, PageBytes: int(math.Pow(2, float64(6+page%18)))}
 		out, info, err := writeFile(t, o, b)
 		if errors.Is(err, file.ErrUnsupported) {
-			t.Skip(err)
+			return
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -92,7 +92,7 @@ func TestWhatIsWrittenReadsBack(t *testing.T) {
 				b, info, err := writeFile(t, opts, batches...)
 				if errors.Is(err, file.ErrUnsupported) {
 					refused++
-					t.Skip(err)
+					return
 				}
 				if err != nil {
 					t.Fatal(err)

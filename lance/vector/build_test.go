@@ -282,7 +282,7 @@ func FuzzBuild(f *testing.F) {
 
 func TestTheKernelBuildsTheSameGraph(t *testing.T) {
 	if !hasKernel() {
-		t.Skip("this processor has no kernel")
+		t.Skip("SKIPPED: this processor has no kernel")
 	}
 	for _, m := range []Metric{L2, Dot} {
 		for _, dim := range []int{5, 32, 70} {

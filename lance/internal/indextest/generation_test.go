@@ -38,7 +38,7 @@ func TestLanceDBAnswersFromGenerationsWithOurIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Getenv(lancedbtest.ModulesEnv) == "" {
-		t.Skipf("skipped: %s is not set, so there is no LanceDB to compare with", lancedbtest.ModulesEnv)
+		t.Skipf("SKIPPED: %s is not set, so there is no LanceDB to compare with", lancedbtest.ModulesEnv)
 	}
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join(fixture, "db"))); err != nil {
