@@ -79,13 +79,16 @@ export function strip(canvas, { pages, pageBytes, size, runs, roles }) {
   if (canvas.height !== height) canvas.height = height;
   const draw = canvas.getContext("2d");
   const style = getComputedStyle(canvas);
-  const color = (name) => style.getPropertyValue(name).trim();
+  const color = (name) => { // as it is in the scheme of the page, which only a real property says
+    canvas.style.color = `var(${name}, var(--muted))`;
+    return style.color;
+  };
   draw.clearRect(0, 0, width, height);
   const band = roles?.length ? Math.round(6 * scale) : 0;
   const gap = band ? Math.round(3 * scale) : 0;
 
   roles?.forEach(({ role, offset, bytes }) => {
-    draw.fillStyle = color(`--role-${role}`) || color("--muted");
+    draw.fillStyle = color(`--role-${role}`);
     const from = Math.floor((offset / size) * width);
     draw.fillRect(from, 0, Math.max(1, Math.ceil(((offset + bytes) / size) * width) - from), band);
   });
