@@ -39,7 +39,8 @@ type stretch struct {
 }
 
 // Runs implements recent.Source. Rows are encoded when somebody asks, once for all who do, beside the writer: puts do not wait.
-// Beyond Options.ReadBytes of encoded rows it fails with recent.ErrNoRoom.
+// Beyond Options.ReadBytes of encoded rows it fails with recent.ErrNoRoom. An encoding that was begun is finished although ctx ends,
+// for it serves the next who asks: or else readers with less time than it takes would never be answered.
 func (w *Writer) Runs(ctx context.Context) ([]recent.Run, error) {
 	select {
 	case <-w.reading:
@@ -134,8 +135,11 @@ func (w *Writer) stretches() (parts []*stretch, kept [][]*run) {
 // encode makes the runs that are to be made, and releases the batches.
 func (w *Writer) encode(ctx context.Context, parts []*stretch) (err error) {
 	for _, s := range parts {
+		if err == nil {
+			err = context.Cause(ctx)
+		}
 		if len(s.batches) > 0 && err == nil {
-			err = w.encodeOne(ctx, s)
+			err = w.encodeOne(context.WithoutCancel(ctx), s)
 		}
 		for _, b := range s.batches {
 			b.Release()

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/hearthcache/hearth/lance/storage"
 	"github.com/hearthcache/hearth/lsm/recent"
@@ -85,4 +88,48 @@ func TestAReaderWhoLeavesHoldsNothing(t *testing.T) {
 	if got := w.Stats().ReadBytes; got != 0 {
 		t.Errorf("%d bytes are held for nobody", got)
 	}
+}
+
+// whenAllocating is an allocator that tells of its use.
+type whenAllocating struct {
+	memory.Allocator
+	tell func()
+}
+
+func (a whenAllocating) Allocate(n int) []byte {
+	a.tell()
+	return a.Allocator.Allocate(n)
+}
+
+// What a reader has begun to encode is there for the next, so that readers in a hurry get their answer some time.
+func TestRowsAreEncodedForTheNextReaderWhenOneLeaves(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var encoding atomic.Bool
+	s := storage.NewMemStore()
+	w := open(t, s, newTable(t, s), Options{Allocator: whenAllocating{memory.NewGoAllocator(), func() {
+		if encoding.Load() {
+			cancel()
+		}
+	}}})
+	must(t, putAll(t.Context(), w, numbered(0, 100)))
+	encoding.Store(true)
+	runs, err := w.Runs(ctx)
+	encoding.Store(false)
+	if err != nil && !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+		t.Fatal(err, ctx.Err())
+	}
+	recent.ReleaseAll(runs)
+	if got := w.Stats().EncodedRows; got != 100 {
+		t.Errorf("%d of 100 rows were encoded by who left", got)
+	}
+	runs, err = w.Runs(t.Context())
+	must(t, err)
+	recent.ReleaseAll(runs)
+	if got := w.Stats().EncodedRows; got != 100 {
+		t.Errorf("%d rows were encoded, and there are 100", got)
+	}
+	if _, err := w.Runs(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	must(t, w.Close(t.Context()))
 }
