@@ -37,7 +37,8 @@ type Cache struct {
 	// What misses write, away from what hits read.
 	_        [64]byte
 	readers  atomic.Int64 // that keep something in flight
-	inFlight atomic.Int64 // bytes reserved by fills and not published
+	inFlight atomic.Int64 // bytes reserved by fills and stages and not published
+	staged   atomic.Int64 // bytes that stages may come to take
 	life     struct {
 		sync.RWMutex
 		closed bool
