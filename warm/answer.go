@@ -204,11 +204,14 @@ type Requests struct {
 	Head int64 `json:"head"`
 }
 
-// Source says where resident bytes came from. What neither counts came with the fills of
+// Source says where resident bytes came from. What none counts came with the fills of
 // others meanwhile.
 type Source struct {
-	OriginBytes  int64 `json:"origin_bytes"`
-	AlreadyBytes int64 `json:"already_bytes"`
+	OriginBytes int64 `json:"origin_bytes"`
+	// WriteThroughBytes were kept as they were written through here; this job has confirmed
+	// that they are the object's. Later jobs find them already there.
+	WriteThroughBytes int64 `json:"write_through_bytes"`
+	AlreadyBytes      int64 `json:"already_bytes"`
 }
 
 // Duration is a time.Duration that reads "1.5s" in JSON.

@@ -24,7 +24,7 @@ func TestAnswerInJSON(t *testing.T) {
 	want := `{"path":"s3://lake/a/","state":"failed","found":"cold","published":false,"job":"x",` +
 		`"error":{"code":"origin_failed","message":"warm: origin failed"},` +
 		`"receipt":{"objects":2,"bytes":0,"pages":0,"resident_objects":0,"resident_bytes":0,"resident_pages":0,` +
-		`"requests":{"list":1,"get":0,"head":0},"source":{"origin_bytes":0,"already_bytes":0},"rounds":0,"elapsed":"1.5s"}}`
+		`"requests":{"list":1,"get":0,"head":0},"source":{"origin_bytes":0,"write_through_bytes":0,"already_bytes":0},"rounds":0,"elapsed":"1.5s"}}`
 	if diff := cmp.Diff(string(got), want); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
 	}

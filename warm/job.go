@@ -70,6 +70,7 @@ func (j *job) fetched(key string, of span, l object.Loaded) {
 	j.receipt.Requests.Get += l.Gets
 	j.receipt.Requests.Head += l.Heads
 	j.receipt.Source.OriginBytes += l.OriginBytes
+	j.receipt.Source.WriteThroughBytes += l.WriteThroughBytes
 	if l.Gets+l.Heads > 0 {
 		j.fetches = append(j.fetches, fetch{key, of, Requests{Get: l.Gets, Head: l.Heads}, l.OriginBytes})
 	}

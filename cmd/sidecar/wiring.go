@@ -177,7 +177,9 @@ func (v *server) openObjects() error {
 		Facts:     facts.Options{MaxBytes: int64(budget.Facts)},
 		Rules:     s.rules,
 		Snapshots: snapshot.Options{Tables: s.tables},
-		Logger:    v.log, Registerer: v.registry,
+
+		WriteThroughOff: !s.WriteThrough.Or(true),
+		Logger:          v.log, Registerer: v.registry,
 	})
 	if err != nil {
 		return err

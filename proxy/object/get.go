@@ -201,6 +201,7 @@ func (s *Service) head(ctx context.Context, bucket, key string, since uint64) (f
 	}
 	f := facts.FromHeader(o.Header, o.Size, true, asked)
 	s.remember(since, bucket, key, f)
+	s.teed.forget(bucket, key) // what is known of the object says it
 	return f, nil
 }
 

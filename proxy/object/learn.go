@@ -99,6 +99,15 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 	if q.DescribeOnly || q.Conditions.Any() {
 		return s.describe(ctx, q, want, since, Miss)
 	}
+	if _, ok := s.teedWhole(q.Bucket, q.Key, want, q.Range); ok { // the bytes are here: only the facts are missing
+		o, err := s.describe(ctx, q, want, since, Revalidated)
+		var status *origin.StatusError
+		if err == nil || !errors.As(err, &status) || status.Status >= 500 {
+			return o, err
+		}
+		s.teed.forget(q.Bucket, q.Key)
+		// A HEAD cannot say what is wrong: let the GET's own error answer.
+	}
 	f, opened, err := s.fetch(ctx, q, want, since, pagecache.Demand)
 	if beyond := errors.Is(err, origin.ErrRange); beyond || errors.Is(err, origin.ErrCorrupt) {
 		// An empty object has no first byte to ask for, and stores disagree about how to

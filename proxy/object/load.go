@@ -20,6 +20,9 @@ type Loaded struct {
 	ResidentBytes int64
 	AlreadyBytes  int64 // resident before
 
+	// WriteThroughBytes were kept when the object was written, and are now known to be its.
+	WriteThroughBytes int64
+
 	unknown bool // the facts: without them even an empty object is not there
 }
 
@@ -84,9 +87,15 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	f, since, done, err := s.awaitFacts(ctx, bucket, e.Key, want)
 	defer done()
 	var opened *pagecache.Opened
+	teedBytes, teed := s.teedWhole(bucket, e.Key, want, q.Range)
 	switch {
 	case err != nil:
 	case want.met(&f) && f.ETag != "":
+	case teed:
+		l.Heads++
+		if f, err = s.head(ctx, bucket, e.Key, since); err == nil {
+			l.WriteThroughBytes = teedBytes
+		}
 	case e.Size == 0:
 		l.Heads++
 		f, err = s.head(ctx, bucket, e.Key, since)

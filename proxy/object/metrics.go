@@ -18,7 +18,16 @@ type metrics struct {
 	invalidations prometheus.Counter
 	remembered    prometheus.Counter // listings out of snapshots
 	absent        prometheus.Counter // 404s out of snapshots
+	tees          [3]prometheus.Counter
+	teedBytes     prometheus.Counter
 }
+
+// How the tee of a write ended.
+const (
+	teeKept = iota
+	teeDropped
+	teeNoRoom
+)
 
 func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 	counter := func(name, help string) prometheus.Counter {
@@ -45,6 +54,12 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 		remembered:    counter("remembered_lists_total", "Listings that were answered from a snapshot of a table's mutable state."),
 		absent:        counter("remembered_absences_total", "Reads that a snapshot of a table's mutable state answered with 404."),
 	}
+	tees := vec("write_throughs_total", "Writes whose body was to be kept as pages, by result: kept, dropped (refused, aborted, "+
+		"concurrent or invalidated), or no_room.", "result", "kept", "dropped", "no_room")
+	for i, result := range []string{"kept", "dropped", "no_room"} {
+		m.tees[i] = tees.WithLabelValues(result)
+	}
+	m.teedBytes = counter("write_through_bytes_total", "Bytes of written objects that were kept as pages.")
 	// Looked up once: a hit pays for no labels.
 	for _, c := range []class.Class{class.Revalidate, class.Immutable, class.Never} {
 		m.classes[c] = requests.WithLabelValues(c.String())
@@ -76,6 +91,7 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "hearth", Subsystem: "object", Name: name, Help: help}, value)
 	}
 	r.MustRegister(requests, outcomes, m.failures, m.violations, m.malformed, m.invalidations, m.remembered, m.absent,
+		tees, m.teedBytes,
 		gauge("facts", "Objects whose facts are known.", func() float64 { return float64(s.facts.Len()) }),
 		gauge("facts_bytes", "Memory that the facts occupy.", func() float64 { return float64(s.facts.Bytes()) }),
 		gauge("generations", "Published generations that are known.", func() float64 { return float64(s.generations.Len()) }),

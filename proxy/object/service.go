@@ -92,6 +92,10 @@ type Options struct {
 	// Snapshots configure the tables whose mutable state may be out of date. Observe, Load,
 	// Logger and Registerer are set by the service.
 	Snapshots snapshot.Options
+	// WriteThroughOff lets the bodies of writes pass by. Otherwise those of class immutable,
+	// and below generations, are kept as pages on their way to the origin, within an eighth of
+	// the memory; what is said of the object is asked for when it is first needed.
+	WriteThroughOff bool
 	// Logger; nil discards.
 	Logger *slog.Logger
 	// Registerer receives the metrics; nil keeps them unregistered.
@@ -114,17 +118,21 @@ type Service struct {
 	generations *publication.Registry
 	rules       atomic.Pointer[class.Table]
 	bypass      atomic.Bool
-	snapshots   *snapshot.Store
-	opened      atomic.Pointer[func(bucket, key string, g *publication.Generation)]
-	dropping    atomic.Pointer[DropFunc]
-	log         *slog.Logger
-	metrics     *metrics
-	now         func() time.Time
+	// writeThrough is set once.
+	writeThrough bool
+	snapshots    *snapshot.Store
+	opened       atomic.Pointer[func(bucket, key string, g *publication.Generation)]
+	dropping     atomic.Pointer[DropFunc]
+	log          *slog.Logger
+	metrics      *metrics
+	now          func() time.Time
 
 	learning    flights // of clients
 	loading     flights
 	demoted     demotions
 	written     writes
+	writing     writers
+	teed        teedVersions
 	unconfirmed failures
 
 	closeOnce sync.Once
@@ -176,8 +184,8 @@ func New(o Origin, opts Options) (*Service, error) {
 		origin: o, pages: pages, facts: store, scheduler: opts.Pages.Scheduler, epochs: epochs,
 		pageBytes: int64(pages.PageBytes()), runBytes: pages.RunBytes(),
 		reads: newPool(opts.Forwards), writes: newPool(opts.Forwards),
-		generations: publication.NewRegistry(opts.MaxGenerations),
-		log:         opts.Logger, now: opts.now,
+		generations:  publication.NewRegistry(opts.MaxGenerations),
+		writeThrough: !opts.WriteThroughOff, log: opts.Logger, now: opts.now,
 	}
 	s.generations.LimitInventories(opts.InventoryBytes)
 	s.metrics = newMetrics(opts.Registerer, s)

@@ -34,6 +34,8 @@ type Effect struct {
 // It waits for one of the slots that there are for requests of its kind, which is given
 // back when the body is closed; with too many waiting it fails with [ErrBusy].
 //
+// The body of a PUT that is likely to be read again is kept on its way; see [Options.WriteThroughOff].
+//
 // If the outcome stays unknown, because no answer came or nobody waited for its end, the
 // write may still land at any time: the keys are revalidated from then on.
 func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect) (*http.Response, error) {
@@ -47,10 +49,14 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 		}
 		return response, err
 	}
+	leave := s.writing.enter(effect.Bucket, effect.Keys)
 	rewritten := s.rewritten(effect)
 	s.invalidateEffect(effect)
+	r, t := s.tee(r, effect)
+	defer t.close()
 	response, err := s.do(ctx, r)
 	if err != nil {
+		defer leave()
 		if !errors.Is(err, origin.ErrInvalid) && !errors.Is(err, origin.ErrBucketNotAllowed) { // else nothing was sent
 			s.uncertain(effect)
 		}
@@ -59,9 +65,13 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 	if response.StatusCode < 300 {
 		s.watchWrites(effect, rewritten)
 	}
+	t.overtaken()
 	s.invalidateEffect(effect)
+	t.admit(response)
 	if response.ContentLength < 0 {
-		response.Body = &lateBody{ReadCloser: response.Body, s: s, effect: effect}
+		response.Body = &lateBody{ReadCloser: response.Body, s: s, effect: effect, leave: leave}
+	} else {
+		leave()
 	}
 	return response, nil
 }
@@ -207,6 +217,7 @@ type lateBody struct {
 	io.ReadCloser
 	s      *Service
 	effect Effect
+	leave  func()
 	ended  bool
 }
 
@@ -222,5 +233,6 @@ func (b *lateBody) Close() error {
 	if !b.ended {
 		b.s.uncertain(b.effect)
 	}
+	b.leave()
 	return err
 }
