@@ -30,6 +30,9 @@
 // nobody waits for its pages any more. Errors go to those who wait and are not
 // remembered. A fill that finds the object changed drops the version's pages.
 //
+// What is written is not fetched: a [Stage] takes the bytes of an object on their way to
+// the origin into pages of the same memory, and enters them once its version is known.
+//
 // This is memory alone. The place of a tier beneath it is between claim and launch: a
 // claimed page is to be had from somewhere, and everybody who wants it waits already.
 //
