@@ -83,7 +83,7 @@ func newMetrics(r prometheus.Registerer, c *Cache) *metrics {
 	gauge("used_bytes", "Memory handed out, resident, in flight or being read.", func(s Stats) int64 { return s.UsedBytes })
 	gauge("resident_bytes", "Memory of resident pages.", func(s Stats) int64 { return s.ResidentBytes })
 	gauge("pinned_bytes", "Memory of resident pages that pins keep.", func(s Stats) int64 { return s.PinnedBytes })
-	gauge("in_flight_bytes", "Memory reserved by fills under way.", func(s Stats) int64 { return s.InFlightBytes })
+	gauge("in_flight_bytes", "Memory reserved by fills and writes under way.", func(s Stats) int64 { return s.InFlightBytes })
 	gauge("resident_pages", "Resident pages.", func(s Stats) int64 { return s.ResidentPages })
 	gauge("objects", "Versions with pages or readers.", func(s Stats) int64 { return int64(s.Objects) })
 	return m

@@ -13,8 +13,9 @@ const stageShare = 8
 // Its methods may be called from several goroutines; Write keeps the order of its calls.
 // Close it in any case.
 type Stage struct {
-	c    *Cache
-	size int64
+	c     *Cache
+	size  int64
+	takes int64 // bytes of blocks, of which the last may be larger than its page
 
 	mu     sync.Mutex
 	pages  []*page // Guarded by mu
@@ -29,11 +30,13 @@ func (c *Cache) Stage(size int64) *Stage {
 	if size <= 0 || size > c.memory/stageShare {
 		return nil
 	}
-	if c.staged.Add(size) > c.memory/stageShare {
-		c.staged.Add(-size)
+	last := c.pageCount(size) - 1
+	takes := last*c.pageBytes + orderBytes(orderOf(int(c.pageSize(size, last))))
+	if c.staged.Add(takes) > c.memory/stageShare {
+		c.staged.Add(-takes)
 		return nil
 	}
-	return &Stage{c: c, size: size}
+	return &Stage{c: c, size: size, takes: takes}
 }
 
 // Size returns how many bytes the object has.
@@ -122,7 +125,7 @@ func (g *Stage) Close() {
 func (g *Stage) dropLocked() {
 	if !g.over {
 		g.over = true
-		g.c.staged.Add(-g.size)
+		g.c.staged.Add(-g.takes)
 	}
 	for _, p := range g.pages {
 		g.c.inFlight.Add(-orderBytes(p.order))

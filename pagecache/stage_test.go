@@ -147,6 +147,24 @@ func TestStagesTakeAnEighthOfTheMemory(t *testing.T) {
 	third.Close()
 }
 
+// A page takes a block, however small it is.
+func TestStagesOfSmallObjectsTakeBlocks(t *testing.T) {
+	c, _ := stageCache(t, &script{})
+	for n := 0; ; n++ {
+		g := c.Stage(1)
+		if g == nil {
+			if n != 8 {
+				t.Errorf("%d stages of a block of 4 KiB fit into 32 KiB", n)
+			}
+			return
+		}
+		defer g.Close()
+		if n == 9 {
+			t.Fatal("stages have no end")
+		}
+	}
+}
+
 func TestAStageLeavesPagesAloneThatAreThere(t *testing.T) {
 	c, log := stageCache(t, &script{})
 	v := Version{"b", "k", `"e"`, 10 * kib}
