@@ -2,16 +2,22 @@ package proxy_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/awschunked"
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origintest"
 	"github.com/hearthcache/hearth/lance/memwal"
@@ -56,7 +62,7 @@ func TestWhatWasWrittenIsReadWithOneHeadAndNoGet(t *testing.T) {
 				t.Run(fmt.Sprintf("%s of %d bytes/%s", name, size, key[:20+strings.IndexByte(key[15:], '/')]), func(t *testing.T) {
 					h := newHearth(t, nil)
 					body := randomBytes(3, size)
-					written := h.put(key, map[string]string{"Content-Type": "text/x-test", "x-amz-meta-owner": "somebody", "Content-Encoding": "gzip"}, body)
+					written := h.put(key, map[string]string{"Content-Type": "text/x-test", "x-amz-meta-owner": "somebody", "Content-Language": "en"}, body)
 					if written.Status != http.StatusOK || h.kept() == 0 {
 						t.Fatalf("answer %d, %d pages kept", written.Status, h.kept())
 					}
@@ -81,6 +87,40 @@ func TestWhatWasWrittenIsReadWithOneHeadAndNoGet(t *testing.T) {
 	}
 }
 
+// Bodies that come in signed or summed pieces are kept as they are stored: without them.
+func TestWhatWasWrittenInPiecesIsKeptAsItIsStored(t *testing.T) {
+	h := newHearth(t, nil)
+	body := randomBytes(3, 300<<10+17)
+	sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
+	value := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
+	options := awschunked.EncoderOptions{DecodedBytes: int64(len(body)), ChunkBytes: 64 << 10, Trailers: []awschunked.TrailerField{
+		{Name: "x-amz-checksum-crc32c", ValueBytes: len(value), Value: func() (string, error) { return value, nil }},
+	}}
+	encoder, err := awschunked.NewEncoder(bytes.NewReader(body), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pieces, err := io.ReadAll(encoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := h.put(immutableKey, map[string]string{
+		"X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Decoded-Content-Length": strconv.Itoa(len(body)),
+		"X-Amz-Trailer": "x-amz-checksum-crc32c", "Content-Encoding": "aws-chunked", "X-Amz-Sdk-Checksum-Algorithm": "CRC32C",
+	}, pieces); a.Status != http.StatusOK {
+		t.Fatalf("answer %d: %s", a.Status, a.Body)
+	}
+	want := comparable(h.ask(h.origin.URL(), http.MethodGet, "/"+bucket+"/"+immutableKey, nil, nil))
+	h.origin.Reset()
+	got := h.get(immutableKey, nil)
+	if diff := cmp.Diff(want, comparable(got)); diff != "" || !bytes.Equal(got.Body, body) {
+		t.Errorf("origin (-) and Hearth (+):\n%s", diff)
+	}
+	if n := h.origin.Counts(); n["GET"] != 0 || n["HEAD"] != 1 {
+		t.Errorf("the first read asked for %v", n)
+	}
+}
+
 func TestNothingOfAWriteIsKept(t *testing.T) {
 	body := randomBytes(5, 20<<10)
 	for name, write := range map[string]func(h *hearth){
@@ -100,6 +140,39 @@ func TestNothingOfAWriteIsKept(t *testing.T) {
 		},
 		"under a key of the client's": func(h *hearth) {
 			h.put(immutableKey, map[string]string{"X-Amz-Server-Side-Encryption-Customer-Algorithm": "AES256"}, body)
+		},
+		"under a key of another store's client": func(h *hearth) {
+			h.put(immutableKey, map[string]string{"X-Goog-Encryption-Algorithm": "AES256"}, body)
+		},
+		"that is archived at once": func(h *hearth) {
+			h.put(immutableKey, map[string]string{"X-Amz-Storage-Class": "DEEP_ARCHIVE"}, body)
+		},
+		"under a header that nobody knows": func(h *hearth) {
+			h.put(immutableKey, map[string]string{"X-Amz-Unheard-Of": "1"}, body)
+		},
+		"in a coding that stores may take off": func(h *hearth) {
+			h.put(immutableKey, map[string]string{"Content-Encoding": "gzip"}, body)
+		},
+		"whose answer is lost though it happened": func(h *hearth) {
+			h.origin.Inject(origintest.Rule{Match: origintest.Class("PUT"), Action: origintest.Reset()})
+			h.put(teeKey, nil, body)
+			if _, ok := h.origin.Object(bucket, teeKey); !ok {
+				h.t.Error("it did not happen")
+			}
+		},
+		"whose answer has a body, as an error under 200 has": func(h *hearth) {
+			h.origin.Inject(origintest.Rule{Match: origintest.Class("PUT"), Action: origintest.Status(http.StatusOK, "InternalError")})
+			h.put(immutableKey, nil, body)
+		},
+		"that is not the key's only one, and the other is refused": func(h *hearth) {
+			var other atomic.Bool
+			h.origin.Before(func(*origintest.Recorded) origintest.Action {
+				if !other.Swap(true) {
+					h.put(teeKey, map[string]string{"If-Match": `"none"`}, body)
+				}
+				return origintest.Action{}
+			})
+			h.put(teeKey, nil, body)
 		},
 		"at an offset": func(h *hearth) {
 			h.put(immutableKey, map[string]string{"X-Amz-Write-Offset-Bytes": "0"}, body)

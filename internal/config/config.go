@@ -142,9 +142,9 @@ type Config struct {
 	// WriteThrough keeps what is written through this process: the bodies of objects
 	// that do not change afterwards (data, indexes, generations) become pages of the
 	// cache on their way to the origin, so that warming a generation right after a
-	// flush fetches none of its bytes. auto means true. Writes under way take an
-	// eighth of the page memory at most; larger ones, and multipart uploads, pass by.
-	// false leaves the memory to what is read.
+	// flush fetches none of these bytes; it asks with one HEAD for each object. auto
+	// means true. Writes under way take an eighth of the page memory at most; larger
+	// ones, and multipart uploads, pass by. false leaves the memory to what is read.
 	WriteThrough Toggle `name:"write-through" default:"auto" group:"Cache" help:"keep what is written as pages: auto (true), true or false"`
 	// Tables are Lance tables whose mutable state (which shards, generations and
 	// versions there are) may be served a little out of date, so that the first

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/class"
@@ -174,7 +175,7 @@ func (s *Service) getRevalidated(ctx context.Context, q Request, v verdict) (*Ob
 
 // describe asks the origin for the facts, remembers them and answers q with them.
 func (s *Service) describe(ctx context.Context, q Request, want expectation, since uint64, hit Outcome) (*Object, error) {
-	f, err := s.head(ctx, q.Bucket, q.Key, since)
+	f, err := s.head(ctx, q.Bucket, q.Key, since, pagecache.Demand)
 	if err != nil {
 		return nil, err
 	}
@@ -185,8 +186,10 @@ func (s *Service) describe(ctx context.Context, q Request, want expectation, sin
 }
 
 // head asks the origin for the facts and remembers them.
-func (s *Service) head(ctx context.Context, bucket, key string, since uint64) (facts.Facts, error) {
-	slot, err := s.scheduler.Acquire(ctx, pagecache.Demand)
+func (s *Service) head(
+	ctx context.Context, bucket, key string, since uint64, priority pagecache.Priority,
+) (facts.Facts, error) {
+	slot, err := s.scheduler.Acquire(ctx, priority)
 	if err != nil {
 		return facts.Facts{}, err
 	}
@@ -201,13 +204,16 @@ func (s *Service) head(ctx context.Context, bucket, key string, since uint64) (f
 	}
 	f := facts.FromHeader(o.Header, o.Size, true, asked)
 	s.remember(since, bucket, key, f)
-	s.teed.forget(bucket, key) // what is known of the object says it
 	return f, nil
 }
 
-// remember stores facts unless they were overtaken by an invalidation.
+// remember stores facts unless they were overtaken by an invalidation. What was written is
+// known by them then.
 func (s *Service) remember(since uint64, bucket, key string, f facts.Facts) {
-	s.epochs.Publish(since, bucket, key, func() { s.facts.Put(bucket, key, f) })
+	s.epochs.Publish(since, bucket, key, func() {
+		s.facts.Put(bucket, key, f)
+		s.teed.forget(epoch.Scope{Bucket: bucket, Key: key})
+	})
 }
 
 // open answers q from facts and pages. opened, if given, is an origin body that

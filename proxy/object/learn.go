@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/facts"
@@ -99,13 +100,13 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 	if q.DescribeOnly || q.Conditions.Any() {
 		return s.describe(ctx, q, want, since, Miss)
 	}
-	if _, ok := s.teedWhole(q.Bucket, q.Key, want, q.Range); ok { // the bytes are here: only the facts are missing
+	if s.teedWhole(q.Bucket, q.Key, want, q.Range) { // the bytes are here: only the facts are missing
 		o, err := s.describe(ctx, q, want, since, Revalidated)
 		var status *origin.StatusError
 		if err == nil || !errors.As(err, &status) || status.Status >= 500 {
 			return o, err
 		}
-		s.teed.forget(q.Bucket, q.Key)
+		s.teed.forget(epoch.Scope{Bucket: q.Bucket, Key: q.Key})
 		// A HEAD cannot say what is wrong: let the GET's own error answer.
 	}
 	f, opened, err := s.fetch(ctx, q, want, since, pagecache.Demand)
@@ -113,7 +114,7 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 		// An empty object has no first byte to ask for, and stores disagree about how to
 		// say so. Of another one the answer is about the range of the client, not about
 		// the pages that the origin was asked for.
-		if f, headErr := s.head(ctx, q.Bucket, q.Key, since); headErr == nil && want.met(&f) && (beyond || f.Size == 0) {
+		if f, headErr := s.head(ctx, q.Bucket, q.Key, since, pagecache.Demand); headErr == nil && want.met(&f) && (beyond || f.Size == 0) {
 			return s.open(ctx, q, f, since, nil, Miss)
 		}
 	}

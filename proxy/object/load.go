@@ -87,18 +87,18 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	f, since, done, err := s.awaitFacts(ctx, bucket, e.Key, want)
 	defer done()
 	var opened *pagecache.Opened
-	teedBytes, teed := s.teedWhole(bucket, e.Key, want, q.Range)
 	switch {
 	case err != nil:
 	case want.met(&f) && f.ETag != "":
-	case teed:
+	case s.teedWhole(bucket, e.Key, want, q.Range):
 		l.Heads++
-		if f, err = s.head(ctx, bucket, e.Key, since); err == nil {
-			l.WriteThroughBytes = teedBytes
+		if f, err = s.head(ctx, bucket, e.Key, since, pagecache.Prefetch); err == nil { // pages may have gone while the origin was asked
+			v := pagecache.Version{Bucket: bucket, Key: e.Key, ETag: f.ETag, Size: f.Size}
+			l.WriteThroughBytes = s.pages.Resident(v, off, n).ResidentBytes
 		}
 	case e.Size == 0:
 		l.Heads++
-		f, err = s.head(ctx, bucket, e.Key, since)
+		f, err = s.head(ctx, bucket, e.Key, since, pagecache.Prefetch)
 	default:
 		l.Gets++
 		f, opened, err = s.fetch(ctx, q, want, since, pagecache.Prefetch)

@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer, s *Service) *metrics {
 		absent:        counter("remembered_absences_total", "Reads that a snapshot of a table's mutable state answered with 404."),
 	}
 	tees := vec("write_throughs_total", "Writes whose body was to be kept as pages, by result: kept, dropped (refused, aborted, "+
-		"concurrent or invalidated), or no_room.", "result", "kept", "dropped", "no_room")
+		"concurrent, invalidated, or without memory in the end), or no_room.", "result", "kept", "dropped", "no_room")
 	for i, result := range []string{"kept", "dropped", "no_room"} {
 		m.tees[i] = tees.WithLabelValues(result)
 	}

@@ -2,10 +2,12 @@ package object
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
 
+	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/class"
@@ -55,23 +57,50 @@ func (s *Service) teeable(r *origin.Request, e Effect) bool {
 }
 
 // plainBody reports whether the object is going to be the body, no more and no less, and
-// to be read by everybody who may read it.
+// to be read by everybody who may read it. Headers of stores that are not known here may say
+// otherwise, and so they must be known.
 func plainBody(r *origin.Request) bool {
 	for name, values := range r.Header {
-		name = strings.ToLower(name)
-		switch {
-		case name == "content-encoding":
-			// A body whose aws-chunked coding was not taken off is stored as stores like.
-			if r.Trailer == nil && strings.Contains(strings.ToLower(strings.Join(values, ",")), "aws-chunked") {
+		switch name = strings.ToLower(name); {
+		case strings.HasPrefix(name, "x-amz-"):
+			if !plainHeader(name, values) {
 				return false
 			}
-		case name == "content-range", name == "x-amz-write-offset-bytes", // a part of the object
-			strings.HasPrefix(name, "x-amz-copy-source"),
-			strings.HasPrefix(name, "x-amz-server-side-encryption-customer-"):
+		case name == "content-encoding": // some stores take it off for those who do not ask for it
+			for _, coding := range values {
+				if coding != "" {
+					return false
+				}
+			}
+		case name == "content-range", // a part of the object
+			strings.HasPrefix(name, "x-minio-"), strings.HasPrefix(name, "x-rgw-"), strings.HasPrefix(name, "x-goog-"),
+			strings.HasPrefix(name, "x-oss-"), strings.HasPrefix(name, "x-obs-"), strings.HasPrefix(name, "x-cos-"):
 			return false
 		}
 	}
 	return true
+}
+
+// plainHeader reports whether an x-amz-* header leaves it to the body what is read, and to
+// the origin's identity who reads it.
+func plainHeader(name string, values []string) bool {
+	switch name {
+	case "x-amz-acl", "x-amz-date", "x-amz-expected-bucket-owner", "x-amz-sdk-checksum-algorithm",
+		"x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
+		"x-amz-server-side-encryption-bucket-key-enabled", "x-amz-server-side-encryption-context",
+		"x-amz-tagging", "x-amz-user-agent":
+		return true
+	case "x-amz-storage-class": // an archived object is refused until it is restored
+		for _, value := range values {
+			switch value {
+			case "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "EXPRESS_ONEZONE":
+			default:
+				return false
+			}
+		}
+		return true
+	}
+	return strings.HasPrefix(name, "x-amz-meta-") || strings.HasPrefix(name, "x-amz-checksum-") || strings.HasPrefix(name, "x-amz-grant-")
 }
 
 // keeps reports whether what is written to a key is likely to stay: it is of class
@@ -159,17 +188,13 @@ func strongTag(etag string) bool {
 
 // teedWhole reports whether the bytes [off, off+n) of an object that is known by its
 // written version alone are all resident. want may say which version it has to be.
-func (s *Service) teedWhole(bucket, key string, want expectation, r Range) (bytes int64, ok bool) {
+func (s *Service) teedWhole(bucket, key string, want expectation, r Range) bool {
 	v, ok := s.teed.get(bucket, key)
 	if !ok || want.given && (!sameTag(want.etag, v.ETag) || want.size != v.Size) {
-		return 0, false
+		return false
 	}
 	off, n, ok := r.Resolve(v.Size)
-	if !ok {
-		return 0, false
-	}
-	resident := s.pages.Resident(v, off, n)
-	return resident.ResidentBytes, shareOf(resident) == every
+	return ok && s.share(v, off, n) == every
 }
 
 // maxTeed bounds the versions that are remembered as written; one that is forgotten
@@ -206,10 +231,15 @@ func (t *teedVersions) get(bucket, key string) (pagecache.Version, bool) {
 	return v, ok
 }
 
-func (t *teedVersions) forget(bucket, key string) {
+// forget forgets what scope covers.
+func (t *teedVersions) forget(scope epoch.Scope) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.byKey, [2]string{bucket, key})
+	if scope.Bucket != "" && !scope.Prefix {
+		delete(t.byKey, [2]string{scope.Bucket, scope.Key})
+		return
+	}
+	maps.DeleteFunc(t.byKey, func(name [2]string, _ pagecache.Version) bool { return scope.Covers(name[0], name[1]) })
 }
 
 // writers counts the writes of each key that are under way. The zero value is empty and

@@ -50,13 +50,18 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 		return response, err
 	}
 	leave := s.writing.enter(effect.Bucket, effect.Keys)
+	answered := false
+	defer func() {
+		if !answered { // nobody else is going to
+			leave()
+		}
+	}()
 	rewritten := s.rewritten(effect)
 	s.invalidateEffect(effect)
 	r, t := s.tee(r, effect)
 	defer t.close()
 	response, err := s.do(ctx, r)
 	if err != nil {
-		defer leave()
 		if !errors.Is(err, origin.ErrInvalid) && !errors.Is(err, origin.ErrBucketNotAllowed) { // else nothing was sent
 			s.uncertain(effect)
 		}
@@ -68,6 +73,7 @@ func (s *Service) Forward(ctx context.Context, r *origin.Request, effect Effect)
 	t.overtaken()
 	s.invalidateEffect(effect)
 	t.admit(response)
+	answered = true
 	if response.ContentLength < 0 {
 		response.Body = &lateBody{ReadCloser: response.Body, s: s, effect: effect, leave: leave}
 	} else {
@@ -193,6 +199,7 @@ func (s *Service) tellDropped(scope epoch.Scope) (objects int, bytes int64) {
 // them; what is on its way from the origin loses.
 func (s *Service) drop(scope epoch.Scope) Dropped {
 	s.epochs.Add(scope)
+	s.teed.forget(scope)
 	d := Dropped{Facts: s.facts.Delete(scope)}
 	evicted := s.pages.Invalidate(scope)
 	d.Objects, d.Pages, d.Bytes = evicted.Objects, evicted.Pages, evicted.Bytes
