@@ -70,6 +70,23 @@ func TestAGenerationThatWasWrittenThroughIsWarmWithoutAGet(t *testing.T) {
 	}
 }
 
+func TestWithoutWriteThroughAGenerationIsFetched(t *testing.T) {
+	const objects, size = 14, 10_000
+	w := newWorld(t, func(s *setup) { s.objects.WriteThroughOff = true })
+	for i := range objects {
+		w.write(fmt.Sprintf("%sobject-%02d", gen, i), randomBytes(uint64(i), size))
+	}
+	w.publish(genDir)
+	w.requests()
+	a := w.warm(gen)
+	if r := w.requests(); r != (warm.Requests{List: 1, Get: objects}) {
+		t.Errorf("warming asked for %+v", r)
+	}
+	if want := (warm.Source{OriginBytes: objects * size}); a.State != warm.Warm || a.Receipt.Source != want {
+		t.Errorf("%s: %+v, want %+v", a.State, a.Receipt.Source, want)
+	}
+}
+
 func TestWhatWasWrittenAndReplacedElsewhereIsFetched(t *testing.T) {
 	w := newWorld(t, nil)
 	w.write(gen+"a", randomBytes(1, 9000))
