@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hearthcache/hearth/internal/epoch"
@@ -216,9 +217,22 @@ func (s *Service) remember(since uint64, bucket, key string, f facts.Facts) {
 	})
 }
 
-// open answers q from facts and pages. opened, if given, is an origin body that
-// covers some of the range; open takes ownership. all is the outcome when every page
-// is resident.
+// rememberStrong is remember for facts that came with a body: those of a weak entity tag
+// would let nobody use its pages.
+func (s *Service) rememberStrong(since uint64, bucket, key string, f facts.Facts) {
+	if f.Strong() {
+		s.remember(since, bucket, key, f)
+	}
+}
+
+// remembering is rememberStrong, to be done once, later.
+func (s *Service) remembering(since uint64, bucket, key string, f facts.Facts) func() {
+	return sync.OnceFunc(func() { s.rememberStrong(since, bucket, key, f) })
+}
+
+// open answers q from facts and pages. opened, if given, is the origin body that came
+// with the facts and covers some of the range; open takes ownership, and remembers the
+// facts. all is the outcome when every page is resident.
 func (s *Service) open(
 	ctx context.Context, q Request, f facts.Facts, since uint64, opened *pagecache.Opened, all Outcome,
 ) (*Object, error) {
@@ -228,6 +242,11 @@ func (s *Service) open(
 	})
 	o := &both.Object
 	o.Facts, o.Outcome = f, all
+	var adopted func()
+	if opened != nil {
+		adopted = s.remembering(since, q.Bucket, q.Key, f)
+		defer adopted() // if no page was to be read
+	}
 	if status := q.Conditions.Evaluate(&f); status != 0 {
 		o.Status = status
 		return o, closeOpened(opened)
@@ -257,7 +276,7 @@ func (s *Service) open(
 	}
 	version := pagecache.Version{Bucket: q.Bucket, Key: q.Key, ETag: f.ETag, Size: f.Size}
 	o.Body = &both.body
-	o.Body.pages = s.pages.Read(ctx, version, off, n, pagecache.ReadOptions{Epoch: since, Body: opened})
+	o.Body.pages = s.pages.Read(ctx, version, off, n, pagecache.ReadOptions{Epoch: since, Body: opened, Adopted: adopted})
 	switch shareOf(o.Body.pages.Resident()) {
 	case none:
 		o.Outcome = Miss

@@ -70,11 +70,21 @@ func (f *flights) under(bucket, key string) <-chan struct{} {
 // itself: an error is nobody else's, least of all a 404 from before the object was
 // written.
 func (s *Service) learnShared(ctx context.Context, q Request, want expectation) (*Object, error) {
-	for range shareTries {
-		since := s.epochs.Now()
+	for try := 0; ; try++ {
 		wait, done := s.learning.join(q.Bucket, q.Key)
+		since := s.epochs.Now()
+		// Looked for by a leader too: the one before may have ended since nothing was known.
+		if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) && (!q.Checksums || f.ChecksumsKnown) {
+			if done != nil {
+				done()
+			}
+			return s.open(ctx, q, f, since, nil, Hit)
+		}
 		if done != nil {
 			defer done()
+			return s.learn(ctx, q, want, since)
+		}
+		if try == shareTries {
 			return s.learn(ctx, q, want, since)
 		}
 		select {
@@ -82,12 +92,7 @@ func (s *Service) learnShared(ctx context.Context, q Request, want expectation) 
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		since = s.epochs.Now()
-		if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) && (!q.Checksums || f.ChecksumsKnown) {
-			return s.open(ctx, q, f, since, nil, Hit)
-		}
 	}
-	return s.learn(ctx, q, want, s.epochs.Now())
 }
 
 // shareTries is how many leaders a follower waits for in turn. One that fails, or whose
@@ -109,7 +114,7 @@ func (s *Service) learn(ctx context.Context, q Request, want expectation, since 
 		s.teed.forget(epoch.Scope{Bucket: q.Bucket, Key: q.Key})
 		// A HEAD cannot say what is wrong: let the GET's own error answer.
 	}
-	f, opened, err := s.fetch(ctx, q, want, since, pagecache.Demand)
+	f, opened, err := s.fetch(ctx, q, want, pagecache.Demand)
 	if beyond := errors.Is(err, origin.ErrRange); beyond || errors.Is(err, origin.ErrCorrupt) {
 		// An empty object has no first byte to ask for, and stores disagree about how to
 		// say so. Of another one the answer is about the range of the client, not about
@@ -138,10 +143,11 @@ func mismatch(q Request, want expectation, f *facts.Facts) error {
 		ErrChanged, q.Bucket, q.Key, f.ETag, f.Size, want.etag, want.size)
 }
 
-// fetch opens the first run that q needs and remembers the facts it brings. The
-// caller owns the opened body, which holds a slot of the scheduler until it ends.
+// fetch opens the first run that q needs. The caller owns the opened body, which holds a
+// slot of the scheduler until it ends, and remembers the facts once the pages that it
+// feeds can be joined: who knew them earlier would ask for the same bytes again.
 func (s *Service) fetch(
-	ctx context.Context, q Request, want expectation, since uint64, priority pagecache.Priority,
+	ctx context.Context, q Request, want expectation, priority pagecache.Priority,
 ) (facts.Facts, *pagecache.Opened, error) {
 	slot, err := s.scheduler.Acquire(ctx, priority)
 	if err != nil {
@@ -177,9 +183,6 @@ func (s *Service) fetch(
 		return facts.Facts{}, nil, err
 	}
 	f := facts.FromHeader(o.Header, o.Size, q.Checksums && o.Status == http.StatusOK, asked)
-	if f.Strong() {
-		s.remember(since, q.Bucket, q.Key, f)
-	}
 	body := io.ReadCloser(&opening{body: changedBody{o.Body}, cancel: cancel, slot: slot})
 	length := o.Length
 	if length > s.runBytes {

@@ -101,7 +101,7 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 		f, err = s.head(ctx, bucket, e.Key, since, pagecache.Prefetch)
 	default:
 		l.Gets++
-		f, opened, err = s.fetch(ctx, q, want, since, pagecache.Prefetch)
+		f, opened, err = s.fetch(ctx, q, want, pagecache.Prefetch)
 	}
 	if err == nil && !want.met(&f) {
 		_ = closeOpened(opened)
@@ -110,7 +110,14 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	if err != nil {
 		return l, fmt.Errorf("load %s/%s: %w", bucket, e.Key, err)
 	}
-	return s.prefetch(ctx, bucket, e, f, off, n, pagecache.ReadOptions{Epoch: since, Body: opened, Adopted: done}, l)
+	adopted := done
+	if opened != nil {
+		adopted = func() {
+			s.rememberStrong(since, bucket, e.Key, f)
+			done()
+		}
+	}
+	return s.prefetch(ctx, bucket, e, f, off, n, pagecache.ReadOptions{Epoch: since, Body: opened, Adopted: adopted}, l)
 }
 
 // awaitFacts returns the facts of an object that is to be loaded, if they are known or
@@ -123,19 +130,23 @@ func (s *Service) awaitFacts(
 ) (f facts.Facts, since uint64, done func(), err error) {
 	nothing := func() {}
 	for try := 0; ; try++ {
+		var lead func()
+		wait := s.learning.under(bucket, key)
+		if wait == nil {
+			wait, lead = s.loading.join(bucket, key)
+		}
 		since = s.epochs.Now()
 		if f, known := s.facts.Get(bucket, key); known && want.met(&f) {
+			if lead != nil {
+				lead()
+			}
 			return f, since, nothing, nil
+		}
+		if lead != nil {
+			return facts.Facts{}, since, sync.OnceFunc(lead), nil
 		}
 		if try == shareTries {
 			return facts.Facts{}, since, nothing, nil
-		}
-		wait := s.learning.under(bucket, key)
-		if wait == nil {
-			var lead func()
-			if wait, lead = s.loading.join(bucket, key); lead != nil {
-				return facts.Facts{}, since, sync.OnceFunc(lead), nil
-			}
 		}
 		select {
 		case <-wait:
