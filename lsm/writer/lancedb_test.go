@@ -95,35 +95,6 @@ func (x *rig) open(m *made) *Writer {
 	return w
 }
 
-// write puts and deletes at random.
-func (x *rig) write(m *made, w *Writer) {
-	for range 3 {
-		rows := m.some(x.r, 5+x.r.IntN(20))
-		b := m.batch(x.t, w.Schema(), rows)
-		must(x.t, w.Put(x.t.Context(), b))
-		b.Release()
-		m.note(rows)
-		gone := m.some(x.r, 1+x.r.IntN(5))
-		columns := w.PrimaryKey()
-		if c, byKey := w.ShardColumn(); !byKey {
-			columns = append(columns, c)
-		}
-		var fs []arrow.Field
-		for _, c := range columns {
-			fs = append(fs, w.Schema().Field(w.Schema().FieldIndices(c)[0]))
-		}
-		keys := m.batch(x.t, arrow.NewSchema(fs, nil), gone)
-		must(x.t, w.Delete(x.t.Context(), keys))
-		keys.Release()
-		for _, v := range gone {
-			delete(m.rows, m.keyOf(v))
-		}
-		if x.r.IntN(3) == 0 {
-			must(x.t, w.Flush(x.t.Context()))
-		}
-	}
-}
-
 // parts divides rows by shard, for LanceDB takes those of one at a time.
 func (x *rig) parts(m *made, w *Writer, rows []values) [][]values {
 	b := m.batch(x.t, w.Schema(), rows)
@@ -280,7 +251,7 @@ func TestLanceDBReadsWhatTheWriterMakesOfRandomTables(t *testing.T) {
 	var request []map[string]any
 	for i, m := range x.tables {
 		w := x.open(m)
-		x.write(m, w)
+		m.change(x.t, x.r, w)
 		ctx, cancel := context.WithCancel(t.Context())
 		if i%2 == 0 {
 			cancel() // as a process that ends: the rest lies in the log
@@ -307,7 +278,7 @@ func TestLanceDBReadsWhatTheWriterMakesOfRandomTables(t *testing.T) {
 		w := x.open(m)
 		must(t, w.Claim(t.Context()))
 		if i%4 == 0 {
-			x.write(m, w)
+			m.change(x.t, x.r, w)
 		}
 		must(t, w.Close(t.Context()))
 	}

@@ -237,6 +237,36 @@ func (m *made) batch(t testing.TB, s *arrow.Schema, rows []values) arrow.RecordB
 	return b.NewRecordBatch()
 }
 
+// change puts and deletes at random, and flushes now and then.
+func (m *made) change(t testing.TB, r *rand.Rand, w *Writer) {
+	t.Helper()
+	for range 3 {
+		rows := m.some(r, 5+r.IntN(20))
+		b := m.batch(t, w.Schema(), rows)
+		must(t, w.Put(t.Context(), b))
+		b.Release()
+		m.note(rows)
+		gone := m.some(r, 1+r.IntN(5))
+		columns := w.PrimaryKey()
+		if c, byKey := w.ShardColumn(); !byKey {
+			columns = append(columns, c)
+		}
+		var fs []arrow.Field
+		for _, c := range columns {
+			fs = append(fs, w.Schema().Field(w.Schema().FieldIndices(c)[0]))
+		}
+		keys := m.batch(t, arrow.NewSchema(fs, nil), gone)
+		must(t, w.Delete(t.Context(), keys))
+		keys.Release()
+		for _, v := range gone {
+			delete(m.rows, m.keyOf(v))
+		}
+		if r.IntN(3) == 0 {
+			must(t, w.Flush(t.Context()))
+		}
+	}
+}
+
 // printed are rows as Arrow prints them, by key.
 func (m *made) printed(t testing.TB, b arrow.RecordBatch, into map[string]string) {
 	t.Helper()
