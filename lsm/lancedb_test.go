@@ -12,13 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/fts"
 	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/memwal/lancedbtest"
@@ -275,17 +275,6 @@ func numbers(rows []row) []row {
 	return rows
 }
 
-func seed(t *testing.T) *rand.Rand {
-	s := uint64(time.Now().UnixNano())
-	if v := os.Getenv("HEARTH_LSM_SEED"); v != "" {
-		if _, err := fmt.Sscan(v, &s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("HEARTH_LSM_SEED=%d", s)
-	return rand.New(rand.NewPCG(s, 1))
-}
-
 func buildTables(t *testing.T, tables []*lanceTable) (dir string, answers []lanceAnswer) {
 	t.Helper()
 	dir = t.TempDir()
@@ -308,7 +297,7 @@ func buildTables(t *testing.T, tables []*lanceTable) (dir string, answers []lanc
 }
 
 func TestRandomTablesOfLanceDBAnswerAlike(t *testing.T) {
-	r := seed(t)
+	r := seedtest.Rand(t)
 	tables := randomTables(r)
 	dir, answers := buildTables(t, tables)
 	for _, tbl := range tables {

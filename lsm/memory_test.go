@@ -17,6 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/storage"
 	"github.com/hearthcache/hearth/lance/vector"
 	"github.com/hearthcache/hearth/lsm"
@@ -38,7 +39,7 @@ type written struct {
 
 func newWritten(t *testing.T, name string, o shard.Options) *written {
 	t.Helper()
-	x := &written{t: t, store: rewritten(t, name), random: seed(t), want: map[string]row{}}
+	x := &written{t: t, store: rewritten(t, name), random: seedtest.Rand(t), want: map[string]row{}}
 	o.Allocator = checked(t)
 	w, err := writer.Open(t.Context(), x.store, name, writer.Options{Shard: o})
 	if err != nil {

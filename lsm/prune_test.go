@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/fts"
 	"github.com/hearthcache/hearth/lance/memwal"
@@ -157,7 +158,7 @@ var dividedKinds = map[string][]string{
 }
 
 func TestPruningChangesNoAnswer(t *testing.T) {
-	r := seed(t)
+	r := seedtest.Rand(t)
 	for kind, filters := range dividedKinds {
 		t.Run(kind, func(t *testing.T) {
 			s, shards := dividedTable(t, r, kind)
@@ -207,7 +208,7 @@ func TestPruningChangesNoAnswer(t *testing.T) {
 }
 
 func TestALookUpReadsTheGenerationsOfOneShard(t *testing.T) {
-	s, shards := dividedTable(t, seed(t), "bucket")
+	s, shards := dividedTable(t, seedtest.Rand(t), "bucket")
 	for a := range int64(12) {
 		o := &opens{Store: s}
 		snap := snapshotOf(t, o, lsm.Options{})
@@ -225,7 +226,7 @@ func TestALookUpReadsTheGenerationsOfOneShard(t *testing.T) {
 // pruned, but the rows of other shards are.
 func TestAFilterOnTheColumnOfShardsReadsTheRowsOfOne(t *testing.T) {
 	for kind, where := range map[string]string{"identity": "r = 'eu'", "bucket other column": "n = 3", "composite bucket": ""} {
-		s, _ := dividedTable(t, seed(t), kind)
+		s, _ := dividedTable(t, seedtest.Rand(t), kind)
 		snap := snapshotOf(t, s, lsm.Options{})
 		if where == "" { // not each of the many values of a need have been drawn
 			where = fmt.Sprintf("a = %v", scan(t, snap, lsm.ScanOptions{Columns: []string{"a"}, Limit: 1})[0]["a"])

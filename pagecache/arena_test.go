@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func newTestArena(t *testing.T, bytes int64, pageBytes int) *arena {
@@ -26,8 +28,7 @@ func TestOrders(t *testing.T) {
 
 func TestBlocksDoNotOverlapAndComeBack(t *testing.T) {
 	a := newTestArena(t, 16*64*kib, 64*kib)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var live []*page
 	for step := range 3000 {

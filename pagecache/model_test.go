@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,31 +14,16 @@ import (
 	"time"
 
 	"github.com/hearthcache/hearth/internal/epoch"
-)
-
-var (
-	modelSeed = flag.Uint64("seed", 0, "replay one run of the model test")
-	modelRuns = flag.Int("runs", 10, "runs of the model test")
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 // TestTheCacheEqualsItsSource does random things at once under random options and faults:
 // whatever a read delivers is the source's, at the version asked for, and in the end every
 // account is balanced. Time is synctest's: stalls and timeouts cost none.
 func TestTheCacheEqualsItsSource(t *testing.T) {
-	seeds := []uint64{*modelSeed}
-	if *modelSeed == 0 {
-		seeds = seeds[:0]
-		for range *modelRuns {
-			seeds = append(seeds, rand.Uint64())
-		}
-	}
-	for _, seed := range seeds {
-		if !t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { runModel(t, seed) })
-		}) {
-			t.Fatalf("replay with -seed %d", seed)
-		}
-	}
+	seedtest.Each(t, 10, func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) { runModel(t, seed) })
+	})
 }
 
 func runModel(t *testing.T, seed uint64) {

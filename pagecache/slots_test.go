@@ -4,11 +4,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func TestSlotsEqualAMap(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for _, count := range []int64{1, 2, 63, 64, 65, 1000, denseLeaves * leafPages, denseLeaves*leafPages + 1, math.MaxInt64 / 4096} {
 		s := slots{count: count}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hearthcache/hearth/internal/epoch"
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 // stageCache has pages of 4 KiB, and room for stages of 32 KiB.
@@ -187,8 +188,7 @@ func TestAStageLeavesPagesAloneThatAreThere(t *testing.T) {
 // Stages, reads, invalidations and the want of memory at once: whatever is read is right,
 // and every account is balanced in the end.
 func TestStagesAmongReadersAndInvalidations(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	c, log := stageCache(t, &script{})
 	var wg sync.WaitGroup
 	for worker := range 6 {

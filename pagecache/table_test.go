@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/hearthcache/hearth/internal/epoch"
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func TestTheTableEqualsAMap(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	tab, model := newTable(), map[Version]*object{}
 	for range 20000 {

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -12,11 +11,7 @@ import (
 	"time"
 
 	"github.com/hearthcache/hearth/internal/origintest"
-)
-
-var (
-	faultReads = flag.Int("reads", 400, "random reads per kind of fault")
-	faultSeed  = flag.Uint64("seed", 0, "seed of the random reads; 0 draws one")
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 // versions remembers every content that a key ever had, by entity tag.
@@ -111,11 +106,9 @@ func TestFaultsNeverShowInBytes(t *testing.T) {
 }
 
 func runFaults(t *testing.T, name string, fault func(*rand.Rand, *hearth, *versions) origintest.Action) {
-	seed := *faultSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("fault %q, %d reads, -seed %d", name, *faultReads, seed)
+	seed := seedtest.Seed(t)
+	reads := seedtest.Times(t, 400)
+	t.Logf("fault %q, %d reads", name, reads)
 	h := newHearth(t, func(s *setup) {
 		s.origin.IdleTimeout = 20 * time.Millisecond
 		s.origin.HeaderTimeout = time.Second
@@ -162,7 +155,7 @@ func runFaults(t *testing.T, name string, fault func(*rand.Rand, *hearth, *versi
 	for w := range workers {
 		done.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(w)+2))
-			for range *faultReads / workers {
+			for range reads / workers {
 				ok := readOnce(t, h, v, all[random.IntN(len(all))], random)
 				mu.Lock()
 				if ok {

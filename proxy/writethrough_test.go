@@ -20,6 +20,7 @@ import (
 	"github.com/hearthcache/hearth/internal/awschunked"
 	"github.com/hearthcache/hearth/internal/epoch"
 	"github.com/hearthcache/hearth/internal/origintest"
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/memwal"
 )
 
@@ -310,8 +311,7 @@ func TestAnObjectReplacedElsewhereIsNotReadAsItWasWritten(t *testing.T) {
 // each read is one of the versions that were written, whole, under its own entity tag, and
 // in the end what Hearth says is what the origin says.
 func TestWritesReadsAndFaultsAtOnce(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	h := newHearth(t, nil)
 	h.origin.Seed(seed)
 	for _, action := range []origintest.Action{

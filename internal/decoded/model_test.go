@@ -3,32 +3,21 @@ package decoded
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
-)
 
-var seed = flag.Uint64("decoded.seed", 0, "seed of the model test; 0 for a new one")
+	"github.com/hearthcache/hearth/internal/seedtest"
+)
 
 // TestTheCacheAgreesWithAModel makes random calls in a bubble, where each settles before the next one, and compares with
 // a model that knows which objects must be lent, which must not, and which must be closed.
 func TestTheCacheAgreesWithAModel(t *testing.T) {
-	first := *seed
-	if first == 0 {
-		first = uint64(time.Now().UnixNano())
-	}
-	for i := range uint64(30) {
+	seedtest.Each(t, 30, func(t *testing.T, seed uint64) {
 		synctest.Test(t, func(t *testing.T) {
-			m := newModel(t, first+i)
-			defer func() {
-				if t.Failed() {
-					t.Logf("-decoded.seed=%d", first+i)
-				}
-			}()
+			m := newModel(t, seed)
 			for step := 0; step < 300 && !t.Failed(); step++ {
 				m.step()
 				synctest.Wait()
@@ -36,10 +25,7 @@ func TestTheCacheAgreesWithAModel(t *testing.T) {
 			}
 			m.end()
 		})
-		if t.Failed() {
-			return
-		}
-	}
+	})
 }
 
 const modelLimit = 50

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func TestScopesCover(t *testing.T) {
@@ -86,8 +88,7 @@ func TestAnEpochThatTheLogDoesNotReachIsRefused(t *testing.T) {
 }
 
 func TestTheLogEqualsAList(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	const depth = 16
 	l := NewLog(depth)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hearthcache/hearth/internal/origin"
 	"github.com/hearthcache/hearth/internal/origintest"
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func TestGetGivesThePartAskedFor(t *testing.T) {
@@ -434,8 +435,7 @@ func TestCloseEndsAReadUnderWay(t *testing.T) {
 // TestRandomFaultsGiveRightBytesOrAnError reads random parts of an object that is
 // sometimes replaced, from a store where anything may go wrong.
 func TestRandomFaultsGiveRightBytesOrAnError(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, seed))
 	srv, c := newOrigin(t, func(c *origin.Config) { c.Tries = 6 })
 	versions := map[string][]byte{}

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/internal/sigv4"
 )
 
@@ -283,8 +284,7 @@ func send(t *testing.T, c *http.Client, p *v4.PresignedHTTPRequest, body string)
 // TestRandomRequests signs random requests with the SDK's signer, in headers and
 // in the query, sends them through net/http's parser and expects them accepted.
 func TestRandomRequests(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	v := newVerifier(t, sigv4.Options{Now: func() time.Time { return exampleTime }})
 	for i := range 600 {
@@ -360,8 +360,7 @@ func escape(s string) string {
 func TestRandomBodies(t *testing.T) {
 	rec := newRecorder(t, overTLS)
 	c := rec.client()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 2))
 	for range 30 {
 		body := make([]byte, rng.IntN(300_000))

@@ -13,6 +13,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func TestHashesOfKnownKeys(t *testing.T) {
@@ -178,8 +180,7 @@ func TestRowsOfColumns(t *testing.T) {
 }
 
 func TestNoKeyIsEverLostAndFewAreFoundByChance(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for _, keys := range []int{1, 100, 8192, 50_000} {
 		f := New(SizeFor(keys, 0.001))

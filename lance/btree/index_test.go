@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -142,8 +143,7 @@ func TestEveryValueOfEveryColumnIsFound(t *testing.T) {
 }
 
 func TestRandomRangesEqualBruteForce(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	store := dirStore(t, "testdata")
 	for folder, name := range indexes() {

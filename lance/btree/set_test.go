@@ -13,6 +13,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func record(t testing.TB, mem memory.Allocator, rows string, fields ...arrow.Field) arrow.RecordBatch {
@@ -45,8 +47,7 @@ func setOf(t testing.TB, columns ...arrow.Array) *Set {
 }
 
 func TestSetsEqualAMap(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	mem := checked(t)
 	builders := map[string]func(n int) arrow.Array{
@@ -239,8 +240,7 @@ func TestCompositeKeysAreEncodedAsSpecified(t *testing.T) {
 }
 
 func TestCompositeKeysSortAsTheirColumnsDo(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	some := func(column int) Value {
 		if rng.IntN(6) == 0 {

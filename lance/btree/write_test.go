@@ -16,6 +16,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/pb"
 	"github.com/hearthcache/hearth/lance/storage"
@@ -183,8 +184,7 @@ func appendAny(t testing.TB, b array.Builder, v any) {
 }
 
 func TestAnIndexHoldsTheRowsItWasBuiltOf(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for name, kind := range randomValues {
 		for _, version := range []file.Version{file.V20, file.V21, file.V22} {
@@ -383,8 +383,7 @@ func TestWhatAManifestSaysOfAnIndex(t *testing.T) {
 }
 
 func TestKeysOfSeveralColumns(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	const n = 300
 	texts := randomArray(t, r, arrow.BinaryTypes.String, randomValues["utf8"].some, n, true)

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/internal/indextest"
 	"github.com/hearthcache/hearth/lance/memwal/lancedbtest"
@@ -32,8 +33,7 @@ var conditions = map[string][]string{
 // TestLanceDBFiltersByOurIndexes has LanceDB filter a table with indexes of our making, and the same table without.
 func TestLanceDBFiltersByOurIndexes(t *testing.T) {
 	lancedbtest.Need(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	const rows = 9000
 	var queries []string

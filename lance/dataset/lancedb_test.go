@@ -13,13 +13,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/internal/randtable"
@@ -27,7 +27,6 @@ import (
 )
 
 var (
-	seedFlag   = flag.Uint64("seed", 0, "seed of the random tables; 0 takes the clock")
 	tablesFlag = flag.Int("tables", 12, "how many random tables to write with LanceDB")
 	rowsFlag   = flag.Int("rows", 12000, "most rows in one write of a random table")
 	recordFlag = flag.Bool("record", false, "have LanceDB write the tables of testdata anew")
@@ -243,11 +242,7 @@ func writeTables(t *testing.T, dir string, specs []spec) {
 
 func TestRandomTablesReadAsLanceDBReadsThem(t *testing.T) {
 	nodeModules(t)
-	seed := *seedFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	dir := t.TempDir()
 	if *keepFlag != "" {
 		dir = *keepFlag

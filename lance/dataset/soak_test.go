@@ -3,12 +3,12 @@
 package dataset_test
 
 import (
-	"math/rand/v2"
 	"path/filepath"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/internal/randtable"
 )
 
@@ -17,9 +17,7 @@ func TestAMillionRowsReadAsLanceDBReadsThem(t *testing.T) {
 	nodeModules(t)
 	for _, version := range []string{"2.0", "2.1", "2.2"} {
 		t.Run(version, func(t *testing.T) {
-			seed := *seedFlag
-			t.Logf("seed %d", seed)
-			r := rand.New(rand.NewPCG(seed, 99))
+			r := seedtest.Rand(t)
 			dir := t.TempDir()
 			s := spec{
 				Name: "million", Dir: dir, Version: version, Out: filepath.Join(dir, "million.arrows"), Compact: true,

@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/internal/randtable"
@@ -231,11 +231,7 @@ func nullRequired(f arrow.Field) bool {
 
 func TestLanceDBReadsRandomTablesThatWeWrote(t *testing.T) {
 	nodeModules(t)
-	seed := *seedFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	dir := t.TempDir()
 	if *keepFlag != "" {
 		dir = *keepFlag

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/fts/analyzer"
 	"github.com/hearthcache/hearth/lance/storage"
 )
@@ -241,8 +242,7 @@ func TestSearchesAgreeWithLanceDB(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	corpus := readCorpus(t)
 	if other := os.Getenv(envCorpus); other != "" {
 		corpus = readTexts(t, other)

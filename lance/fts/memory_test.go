@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/fts/postings"
 )
 
@@ -90,8 +91,7 @@ func randomQuery(r *rand.Rand, texts []string) Query {
 }
 
 func TestAnIndexInMemoryAnswersAsOneThatWasReadDoes(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for round := range 4 {
 		texts := skewedTexts(r, 2+r.IntN(3000), 2+r.IntN(1500))
@@ -258,8 +258,7 @@ func TestWhatCannotBeAddedIsRefusedWhole(t *testing.T) {
 }
 
 func TestBatchesHoldWhatWasAdded(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	texts := skewedTexts(r, 2000, 300)
 	m := newMemory(t, plainParams())

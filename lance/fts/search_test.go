@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func TestSearchEqualsTheModelUnderAllOptions(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for round := range 6 {
 		texts := skewedTexts(r, 1+r.IntN(4000), 2+r.IntN(2000))
@@ -282,8 +283,7 @@ func TestAnIndexWithoutDocumentsFindsNothing(t *testing.T) {
 }
 
 func TestCompoundQueriesFindWhatMergedListsDo(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	texts := skewedTexts(r, 3000, 400)
 	x := build(t, texts, buildOptions{partitions: 2})

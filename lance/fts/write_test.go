@@ -18,6 +18,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/fts/analyzer"
 	"github.com/hearthcache/hearth/lance/fts/fst"
@@ -51,8 +52,7 @@ func openWritten(t testing.TB, s storage.Store, folder string) *Index {
 }
 
 func TestAWrittenIndexAnswersAsTheOneInMemory(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, opts := range []WriteOptions{{}, {Version: file.V21}, GenerationOptions(12345678901234567890)} {
 		for _, positions := range []bool{true, false} {
@@ -111,8 +111,7 @@ func checkFiles(t *testing.T, store *storage.MemStore, folder string, meta pb.In
 }
 
 func TestABuilderKeepsItsBudgetInPartitions(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	texts := skewedTexts(r, 20_000, 2000)
 	store := storage.NewMemStore()

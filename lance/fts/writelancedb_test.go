@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/fts/analyzer"
 	"github.com/hearthcache/hearth/lance/internal/indextest"
@@ -23,8 +24,7 @@ func TestLanceDBSearchesOurIndexes(t *testing.T) {
 	if os.Getenv(envNodeModules) == "" {
 		t.Skipf("SKIPPED: set %s to a node_modules folder with @lancedb/lancedb to compare with it", envNodeModules)
 	}
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	corpus := append(readCorpus(t), oddTexts(r, 500)...)
 	corpus = append(corpus, denseTexts(r, 3000)...)

@@ -13,11 +13,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/inspect"
 	"github.com/hearthcache/hearth/lance/memwal"
@@ -349,8 +349,7 @@ func TestCompactedAndUnpublishedGenerationsAreMarked(t *testing.T) {
 }
 
 func TestDamagedBytesAreNoPanic(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 1))
 	s := fixture(t)
 	names := slices.Sorted(maps.Keys(s))

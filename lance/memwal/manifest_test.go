@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 // layoutManifest is a manifest as the fixture's layout.json states it, decoded there by
@@ -190,8 +192,7 @@ func TestManifestsThatMustBeRefused(t *testing.T) {
 }
 
 func TestAnyManifestComesBackAsItWas(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	maybe := func() *uint64 {
 		switch rng.IntN(3) {

@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -277,8 +277,7 @@ func (c *counting) ReadRange(ctx context.Context, p []byte, off int64) error {
 }
 
 func TestReadRangesReturnsTheBytesAskedFor(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	b := make([]byte, 10000)
 	for i := range b {

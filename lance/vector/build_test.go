@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/storage"
 )
 
@@ -36,8 +37,7 @@ func eachKind(t *testing.T, fn func(t *testing.T, kernel bool)) {
 func TestDistancesOfCodes(t *testing.T) { eachKind(t, testDistancesOfCodes) }
 
 func testDistancesOfCodes(t *testing.T, kernel bool) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, dim := range []int{1, 2, 3, 23, 24, 25, 64, 100, 384, 1000} {
 		codes := make([]byte, 4*dim)
@@ -80,8 +80,7 @@ func TestProductsOfCodesOrderAsThoseOfTheirValues(t *testing.T) {
 }
 
 func testProductsOfCodes(t *testing.T, kernel bool) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	const dim, n = 40, 60
 	vectors := make([]float32, n*dim)
@@ -193,8 +192,7 @@ func (g *graph) reachable() int {
 }
 
 func TestEveryVectorCanBeReached(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	kinds := map[string]func(i int) float32{
 		"one value":         func(int) float32 { return 1 },

@@ -10,6 +10,8 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 func TestScansAgreeWithLanceDB(t *testing.T) {
@@ -75,8 +77,7 @@ func TestRecallAfterRefiningIsAtLeast95Percent(t *testing.T) {
 }
 
 func TestFiltersApplyBeforeTheCut(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	store := dirStore(t, "testdata")
 	some := func(share float64) *roaring.Bitmap {

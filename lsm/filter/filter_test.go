@@ -14,6 +14,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/hearthcache/hearth/internal/seedtest"
 )
 
 var schema = arrow.NewSchema([]arrow.Field{
@@ -248,8 +250,7 @@ func random(r *rand.Rand, depth int) string {
 }
 
 func TestRandomFiltersAnswerLikeAnEvaluationValueByValue(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 2))
 	b := batch(t, r, 300)
 	for range 3000 {

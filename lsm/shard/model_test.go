@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/storage"
 	"github.com/hearthcache/hearth/lsm/generation"
 	"github.com/hearthcache/hearth/lsm/wal"
@@ -264,22 +264,9 @@ func live(t *testing.T, seed uint64) {
 
 // Nothing that was acknowledged is ever lost, and nothing that was refused comes back.
 func TestRandomLivesKeepWhatWasAcknowledged(t *testing.T) {
-	runs, first := 60, uint64(time.Now().UnixNano())
-	if n, err := strconv.Atoi(os.Getenv("HEARTH_SHARD_RUNS")); err == nil {
-		runs = n
-	}
-	if s, err := strconv.ParseUint(os.Getenv("HEARTH_SHARD_SEED"), 10, 64); err == nil {
-		first = s
-	}
-	for i := range uint64(runs) {
-		seed := first + i
-		t.Run("HEARTH_SHARD_SEED="+strconv.FormatUint(seed, 10), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { live(t, seed) })
-		})
-		if t.Failed() {
-			return
-		}
-	}
+	seedtest.Each(t, 60, func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) { live(t, seed) })
+	})
 }
 
 // A process that dies after any of its calls to the store leaves a table that the next one takes up.

@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	mathrand "math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -17,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/dataset"
 	"github.com/hearthcache/hearth/lance/file"
 	"github.com/hearthcache/hearth/lance/fts"
@@ -135,13 +133,8 @@ func (m *made) scored(t *testing.T, b arrow.RecordBatch, column string) map[stri
 // Rows of any type are found in a writer's memory, by any query and with the same scores and distances, as they are by another
 // process once they are flushed.
 func TestRandomTablesAnswerFromMemoryAsTheyDoFromGenerations(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if s, err := strconv.ParseUint(os.Getenv("HEARTH_WRITER_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	t.Logf("HEARTH_WRITER_SEED=%d", seed)
-	r := mathrand.New(mathrand.NewPCG(seed, 1))
-	for number := range 12 {
+	r := seedtest.Rand(t)
+	for number := range seedtest.Times(t, 12) {
 		m := randomTable(r, number)
 		t.Run(fmt.Sprint(m.version, " ", m.spec["specType"], " ", m.key, " ", number), func(t *testing.T) {
 			store := storage.NewMemStore()

@@ -13,12 +13,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/memwal/lancedbtest"
 	"github.com/hearthcache/hearth/lance/storage"
@@ -39,8 +39,8 @@ type rig struct {
 	tables []*made
 }
 
-func newRig(t *testing.T, seed uint64, tables int) *rig {
-	x := &rig{t: t, r: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
+func newRig(t *testing.T, r *rand.Rand, tables int) *rig {
+	x := &rig{t: t, r: r, dir: t.TempDir()}
 	must(t, os.Mkdir(filepath.Join(x.dir, "db"), 0o700))
 	var err error
 	x.store, err = storage.NewDir(filepath.Join(x.dir, "db"))
@@ -239,15 +239,7 @@ func (x *rig) own(q question, words string) {
 // shards, and replays what the Writer left in their logs.
 func TestLanceDBReadsWhatTheWriterMakesOfRandomTables(t *testing.T) {
 	lancedbtest.Need(t)
-	seed, tables := uint64(time.Now().UnixNano()), 12
-	if s, err := strconv.ParseUint(os.Getenv("HEARTH_WRITER_SEED"), 10, 64); err == nil {
-		seed = s
-	}
-	if n, err := strconv.Atoi(os.Getenv("HEARTH_WRITER_TABLES")); err == nil {
-		tables = n
-	}
-	t.Logf("HEARTH_WRITER_SEED=%d HEARTH_WRITER_TABLES=%d", seed, tables)
-	x := newRig(t, seed, tables)
+	x := newRig(t, seedtest.Rand(t), seedtest.Times(t, 12))
 	var request []map[string]any
 	for i, m := range x.tables {
 		w := x.open(m)

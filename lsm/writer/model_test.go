@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/storage"
 	"github.com/hearthcache/hearth/lsm/shard"
@@ -256,24 +255,11 @@ func (l *life) run() {
 
 // Nothing that was acknowledged is lost, in whatever shard, and nothing that was refused comes back.
 func TestRandomLivesOfThreeShardsKeepWhatWasAcknowledged(t *testing.T) {
-	runs, first := 15, uint64(time.Now().UnixNano())
-	if n, err := strconv.Atoi(os.Getenv("HEARTH_WRITER_RUNS")); err == nil {
-		runs = n
-	}
-	if s, err := strconv.ParseUint(os.Getenv("HEARTH_WRITER_SEED"), 10, 64); err == nil {
-		first = s
-	}
-	for i := range uint64(runs) {
-		seed := first + i
-		t.Run("HEARTH_WRITER_SEED="+strconv.FormatUint(seed, 10), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				newLife(t, seed, []string{memwal.TransformBucket, memwal.TransformIdentity}[seed%2]).run()
-			})
+	seedtest.Each(t, 15, func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) {
+			newLife(t, seed, []string{memwal.TransformBucket, memwal.TransformIdentity}[seed%2]).run()
 		})
-		if t.Failed() {
-			return
-		}
-	}
+	})
 }
 
 // A process that dies after any of its calls to the store leaves a table that the next one takes up.

@@ -18,6 +18,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/memwal"
 	"github.com/hearthcache/hearth/lance/storage"
 	"github.com/hearthcache/hearth/lsm"
@@ -370,8 +371,7 @@ func TestReadersSeeWhatWasAcknowledgedWhateverGoesOn(t *testing.T) {
 
 func stress(t *testing.T, transform string) {
 	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	random := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)

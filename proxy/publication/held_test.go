@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/hearthcache/hearth/internal/epoch"
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/proxy/publication"
 )
 
@@ -122,8 +123,7 @@ func TestWhatIsForgottenGivesItsMemoryBack(t *testing.T) {
 }
 
 func TestInventoriesAreAccountedForWhateverHappens(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r, all := published(8, 4*1300)
 	var wg sync.WaitGroup
 	for worker := range 4 {

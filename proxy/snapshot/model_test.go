@@ -3,7 +3,6 @@ package snapshot
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -15,12 +14,8 @@ import (
 	"time"
 
 	"github.com/hearthcache/hearth/internal/origin"
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/memwal"
-)
-
-var (
-	modelSeed = flag.Uint64("seed", 1, "seed of the first run of the model test")
-	modelRuns = flag.Uint64("runs", 5, "runs of the model test, of one seed after another")
 )
 
 // The model: writers elsewhere flush generations and compact them into the base, the base
@@ -32,11 +27,9 @@ var (
 //     shard's manifest or in the base;
 //   - a writer's own generation is seen at once.
 func TestReadersLoseNothingAndNothingIsOlderThanTheBound(t *testing.T) {
-	for seed := *modelSeed; seed < *modelSeed+*modelRuns; seed++ {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { newModel(t, seed).run() })
-		})
-	}
+	seedtest.Each(t, 5, func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) { newModel(t, seed).run() })
+	})
 }
 
 type model struct {

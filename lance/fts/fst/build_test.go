@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/fts/fst"
 )
 
@@ -47,8 +48,7 @@ func TestMapsOfLanceDBAreReproducedByteForByte(t *testing.T) {
 }
 
 func TestAMapHasTheKeysItWasBuiltOf(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, n := range []int{0, 1, 2, 3, 100, 5000} {
 		for _, letters := range []int{1, 3, 26, 256} {

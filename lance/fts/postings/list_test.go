@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/fts/postings"
 )
 
@@ -85,8 +86,7 @@ func readAll(t *testing.T, l *postings.List) (out []postings.Posting) {
 }
 
 func TestDecodingGivesWhatWasEncoded(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, n := range []int{1, 2, 127, 128, 129, 255, 256, 257, 1000, 5000, 128 * 33} {
 		maxDoc := n * (1 + r.IntN(50))
@@ -102,8 +102,7 @@ func TestDecodingGivesWhatWasEncoded(t *testing.T) {
 }
 
 func TestSeekFindsTheFirstDocumentNotBelow(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for round := range 60 {
 		n := 1 + r.IntN(2000)

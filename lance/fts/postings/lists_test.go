@@ -6,12 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/fts/postings"
 )
 
 func TestListsCanBeReadWhileTheyGrow(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, positions := range []bool{true, false} {
 		lists := postings.NewLists(positions)
@@ -75,8 +75,7 @@ func TestListsCanBeReadWhileTheyGrow(t *testing.T) {
 }
 
 func TestMaximumScoresHoldForEveryBlock(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := seedtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	list := randomPostings(r, 1000, 50_000)
 	e := postings.Encode(list, fixedScores)
