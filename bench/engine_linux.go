@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hearthcache/hearth/internal/embedded"
 	"github.com/hearthcache/hearth/internal/meter"
 )
 
@@ -42,48 +40,33 @@ var engineKinds = []string{kindLookup, kindText, kindVector, kindRange, kindScan
 
 func parseEngine(args []string, stderr io.Writer) (engineOptions, error) {
 	var o engineOptions
-	f := flag.NewFlagSet("bench engine", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f := newFlags("engine", stderr)
 	f.IntVar(&o.base, "base", 20_000, "rows of the base table")
 	f.IntVar(&o.generations, "generations", 4, "generations")
 	f.IntVar(&o.rows, "rows", 20_000, "rows of each generation, half of which replace others")
 	f.IntVar(&o.dim, "dim", 64, "dimensions of the vectors")
 	f.IntVar(&o.queries, "queries", 100, "queries of each kind, a tenth of that for scans; after a latency is added a quarter")
 	f.IntVar(&o.processes, "processes", 5, "fresh processes for each kind")
-	latencies := f.String("latencies", "0,40ms", "what is added to each request at the origin")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of rows and queries")
 	kinds := f.String("kinds", strings.Join(engineKinds, ","), "which kinds of queries")
-	f.StringVar(&o.node, "node", "node", "Node.js")
-	f.StringVar(&o.modules, "modules", os.Getenv("HEARTH_LANCEDB_NODE_MODULES"), "node_modules with @lancedb/lancedb and apache-arrow [HEARTH_LANCEDB_NODE_MODULES]")
+	latencies := lanceDBFlags(f, &o.node, &o.modules)
 	f.StringVar(&o.sidecar, "sidecar", "", "Hearth's binary; empty builds it from this module")
 	f.StringVar(&o.json, "json", "", "write everything measured to this file, - for standard output")
 	f.StringVar(&o.scratch, "scratch", "", "folder for the table; empty takes the system's")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return o, err
 	}
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	var err error
+	if o.latencies, err = durations("latencies", *latencies); err != nil {
+		return o, err
 	}
-	for s := range strings.SplitSeq(*latencies, ",") {
-		d, err := time.ParseDuration(s)
-		if err != nil {
-			return o, fmt.Errorf("-latencies: %w", err)
-		}
-		o.latencies = append(o.latencies, d)
-	}
-	for k := range strings.SplitSeq(*kinds, ",") {
-		if !strings.Contains(","+strings.Join(engineKinds, ",")+",", ","+k+",") {
-			return o, fmt.Errorf("-kinds: %q is not one of %s", k, strings.Join(engineKinds, ", "))
-		}
-		o.kinds = append(o.kinds, k)
+	if o.kinds, err = some("kinds", *kinds, engineKinds); err != nil {
+		return o, err
 	}
 	if o.base < 1 || o.generations < 1 || o.rows < 2 || o.dim < 1 || o.queries < 10 || o.processes < 1 {
 		return o, errors.New("-base, -generations, -rows, -dim and -processes must be positive, -queries at least 10")
 	}
-	if _, err := os.Stat(filepath.Join(o.modules, "@lancedb", "lancedb")); o.modules == "" || err != nil {
-		return o, errors.New("-modules names no folder with @lancedb/lancedb")
-	}
-	return o, nil
+	return o, checkModules(o.modules)
 }
 
 // The table's place.
@@ -100,8 +83,7 @@ type engineStage struct {
 	o       engineOptions
 	scratch string
 	script  string
-	store   *embedded.Store
-	origin  *meter.Meter
+	metered
 	hearth  *hearthProcess
 	queries map[string][]engineQuery
 	centers [][]float32 // that vectors lie around
@@ -148,21 +130,10 @@ func engineBench(ctx context.Context, o engineOptions, stdout, stderr io.Writer)
 	if s.o.sidecar, err = filepath.Abs(s.o.sidecar); err != nil {
 		return err
 	}
-	s.store, err = embedded.Start(ctx, embedded.Options{
-		Dir: filepath.Join(s.scratch, "store"), AccessKey: benchKey, SecretKey: benchSecret, Region: region,
-	})
-	if err != nil {
+	if s.metered, err = startMetered(ctx, s.scratch, meter.Options{Classify: meter.LanceClass}); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.store.Close()) }()
-	if err := s.store.EnsureBucket(engineBucket); err != nil {
-		return err
-	}
-	s.origin, err = meter.Start(s.store.Endpoint, meter.Options{Classify: meter.LanceClass})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.origin.Close()) }()
+	defer func() { err = errors.Join(err, s.metered.close()) }()
 
 	s.place()
 	fmt.Fprintf(stderr, "making a table of %d rows and %d generations of %d\n", o.base, o.generations, o.rows)

@@ -17,7 +17,7 @@ func TestEngineRefusesWhatMakesNoSense(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-rows 0", "must be positive"},
 		{"-queries 5", "at least 10"},
-		{"-kinds lookup,x", `"x" is not one of`},
+		{"-kinds lookup,x", `"x" is none of`},
 		{"-latencies 0,x", "-latencies"},
 		{"more", "unexpected argument"},
 		{"-modules /nowhere", "-modules"},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -38,8 +37,7 @@ var guess = map[int64]float64{4 << 10: 24000, 64 << 10: 15000, 1 << 20: 2000}
 
 func parseHits(args []string, stderr io.Writer) (options, error) {
 	o := options{sizes: []int64{4 << 10, 64 << 10, 1 << 20}}
-	f := flag.NewFlagSet("bench hits", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f := newFlags("hits", stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "rounds; each gives every subject a turn per size")
 	f.IntVar(&o.conns, "connections", 64, "keep-alive connections, each with one request under way")
 	f.Float64Var(&o.seconds, "seconds", 0.4, "about how much processor time one turn takes")
@@ -52,11 +50,8 @@ func parseHits(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.sidecar, "sidecar", "", "Hearth's binary; empty builds it from this module")
 	f.StringVar(&o.json, "json", "", "write everything measured to this file, - for standard output")
 	f.StringVar(&o.scratch, "scratch", "", "folder for the set and nginx's cache, on tmpfs; empty takes /dev/shm")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return o, err
-	}
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	o.set = *set << 20
 	if o.set <= 0 || o.set%objectBytes != 0 {
@@ -66,21 +61,19 @@ func parseHits(args []string, stderr io.Writer) (options, error) {
 		return o, errors.New("-rounds, -connections, -seconds and -nginx-workers must be positive")
 	}
 	named := map[string]int64{"4KiB": 4 << 10, "64KiB": 64 << 10, "1MiB": 1 << 20}
-	o.sizes = nil
-	for name := range strings.SplitSeq(*sizes, ",") {
+	var err error
+	o.sizes, err = list("sizes", *sizes, func(name string) (int64, error) {
 		n, ok := named[name]
 		if !ok {
-			return o, fmt.Errorf("-sizes: %q is none of 4KiB, 64KiB, 1MiB", name)
+			return 0, fmt.Errorf("%q is none of 4KiB, 64KiB, 1MiB", name)
 		}
-		o.sizes = append(o.sizes, n)
+		return n, nil
+	})
+	if err != nil {
+		return o, err
 	}
-	o.subjects = strings.Split(*subjects, ",")
-	for _, name := range o.subjects {
-		if !slices.Contains(subjectNames, name) {
-			return o, fmt.Errorf("-subjects: %q is none of %s", name, strings.Join(subjectNames, ", "))
-		}
-	}
-	return o, nil
+	o.subjects, err = some("subjects", *subjects, subjectNames)
+	return o, err
 }
 
 // hits runs the comparison and prints it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hearthcache/hearth/internal/embedded"
 	"github.com/hearthcache/hearth/internal/meter"
 )
 
@@ -39,8 +37,7 @@ const (
 
 func parseIngest(args []string, stderr io.Writer) (ingestOptions, error) {
 	var o ingestOptions
-	f := flag.NewFlagSet("bench ingest", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f := newFlags("ingest", stderr)
 	f.IntVar(&o.rows, "rows", 200_000, "rows that are written")
 	f.IntVar(&o.base, "base", 1000, "rows that the table has before")
 	f.IntVar(&o.dim, "dim", 384, "dimensions of the vectors")
@@ -49,40 +46,25 @@ func parseIngest(args []string, stderr io.Writer) (ingestOptions, error) {
 	f.IntVar(&o.updates, "updates", 10, "per cent of the rows that replace one of an earlier put; 0 with several clients")
 	f.IntVar(&o.clients, "clients", 1, "puts under way at a time")
 	f.IntVar(&o.rounds, "rounds", 3, "turns of each subject; medians count")
-	latencies := f.String("latencies", "0,40ms", "what is added to each request at the store")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the rows")
 	subjects := f.String("subjects", ingestLanceDB+","+ingestHearth, "who writes")
 	f.StringVar(&o.text, "text", "", "text that the rows' sentences are from; empty takes one that comes with Go")
-	f.StringVar(&o.node, "node", "node", "Node.js")
-	f.StringVar(&o.modules, "modules", os.Getenv("HEARTH_LANCEDB_NODE_MODULES"), "node_modules with @lancedb/lancedb and apache-arrow [HEARTH_LANCEDB_NODE_MODULES]")
+	latencies := lanceDBFlags(f, &o.node, &o.modules)
 	f.StringVar(&o.profile, "profile", "", "folder for processor profiles of Hearth")
 	f.StringVar(&o.json, "json", "", "write everything measured to this file, - for standard output")
 	f.StringVar(&o.scratch, "scratch", "", "folder for the store; empty takes the system's")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return o, err
 	}
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	var err error
+	if o.latencies, err = durations("latencies", *latencies); err != nil {
+		return o, err
 	}
-	for s := range strings.SplitSeq(*latencies, ",") {
-		d, err := time.ParseDuration(s)
-		if err != nil {
-			return o, fmt.Errorf("-latencies: %w", err)
-		}
-		o.latencies = append(o.latencies, d)
+	if o.batches, err = list("batches", *batches, numberOfRows); err != nil {
+		return o, err
 	}
-	for s := range strings.SplitSeq(*batches, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return o, fmt.Errorf("-batches: %q is no number of rows", s)
-		}
-		o.batches = append(o.batches, n)
-	}
-	for s := range strings.SplitSeq(*subjects, ",") {
-		if s != ingestLanceDB && s != ingestHearth {
-			return o, fmt.Errorf("-subjects: %q is neither %s nor %s", s, ingestLanceDB, ingestHearth)
-		}
-		o.subjects = append(o.subjects, s)
+	if o.subjects, err = some("subjects", *subjects, []string{ingestLanceDB, ingestHearth}); err != nil {
+		return o, err
 	}
 	if o.rows < 1 || o.base < 300 || o.dim < 1 || o.generations < 1 || o.clients < 1 || o.rounds < 1 {
 		return o, errors.New("-rows, -dim, -generations, -clients and -rounds must be positive, -base at least 300")
@@ -90,10 +72,15 @@ func parseIngest(args []string, stderr io.Writer) (ingestOptions, error) {
 	if o.updates < 0 || o.updates > 100 || o.updates > 0 && o.clients > 1 {
 		return o, errors.New("-updates is a share of 100, and 0 where the order of puts is open because of several -clients")
 	}
-	if _, err := os.Stat(filepath.Join(o.modules, "@lancedb", "lancedb")); o.modules == "" || err != nil {
-		return o, errors.New("-modules names no folder with @lancedb/lancedb")
+	return o, checkModules(o.modules)
+}
+
+func numberOfRows(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%q is no number of rows", s)
 	}
-	return o, nil
+	return n, nil
 }
 
 // ingestStage is what the subjects stand on.
@@ -102,11 +89,10 @@ type ingestStage struct {
 	scratch string
 	script  string
 	self    string // this command
-	store   *embedded.Store
-	origin  *meter.Meter
-	rows    *ingestRows
-	base    string // file
-	tables  int    // made so far
+	metered
+	rows   *ingestRows
+	base   string // file
+	tables int    // made so far
 }
 
 // ingestBench measures writing beside LanceDB.
@@ -138,21 +124,10 @@ func ingestBench(ctx context.Context, o ingestOptions, stdout, stderr io.Writer)
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.scratch)) }()
-	s.store, err = embedded.Start(ctx, embedded.Options{
-		Dir: filepath.Join(s.scratch, "store"), AccessKey: benchKey, SecretKey: benchSecret, Region: region,
-	})
-	if err != nil {
+	if s.metered, err = startMetered(ctx, s.scratch, meter.Options{}); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.store.Close()) }()
-	if err := s.store.EnsureBucket(engineBucket); err != nil {
-		return err
-	}
-	s.origin, err = meter.Start(s.store.Endpoint, meter.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.origin.Close()) }()
+	defer func() { err = errors.Join(err, s.metered.close()) }()
 
 	r := &ingestResult{Rows: o.rows, Dim: o.dim, Generations: o.generations, Clients: o.clients}
 	for _, batch := range o.batches {

@@ -26,7 +26,7 @@ func TestIngestRefusesWhatMakesNoSense(t *testing.T) {
 		{"-batches 0", "no number of rows"},
 		{"-batches 10,x", "no number of rows"},
 		{"-latencies x", "-latencies"},
-		{"-subjects x", "neither"},
+		{"-subjects x", "none of"},
 		{"-updates 101", "share of 100"},
 		{"-clients 2", "order of puts"},
 		{"-modules /nowhere", "-modules"},
