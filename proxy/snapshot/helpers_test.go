@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -273,4 +274,32 @@ func passes(t *testing.T, s *Store, q Question) {
 	if a, age, ok := s.Ask(t.Context(), q); ok {
 		t.Fatalf("%s is served: %d %s, %s old", q.id(), a.Status, a.Body, age)
 	}
+}
+
+// firstQuery is what LanceDB asks for its first query on a table whose shard and base are
+// at a version, up to the immutable part.
+func firstQuery(version uint64) []Question {
+	return []Question{
+		baseQ, getQ(versionKey(version)), shardsQ, getQ(hintKey(0)),
+		headQ(manifestKey(0, version)), headQ(manifestKey(0, version+1)), headQ(manifestKey(0, version+2)), getQ(manifestKey(0, version)),
+	}
+}
+
+// bubble runs a test in virtual time, with a fake that holds a table.
+func bubble(t *testing.T, bound time.Duration, change func(*Options), test func(t *testing.T, f *fake, s *Store)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		seed(f)
+		test(t, f, open(t, f, bound, change))
+	})
+}
+
+// after lets virtual time pass.
+func after(t *testing.T, d time.Duration) {
+	t.Helper()
+	if err := pause(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
 }
