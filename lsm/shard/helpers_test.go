@@ -3,7 +3,6 @@ package shard
 import (
 	"context"
 	"fmt"
-	"io"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -113,8 +112,6 @@ func contents(ctx context.Context, s storage.Store) (map[string]int64, error) {
 	}
 	return out, nil
 }
-
-type reader = io.Reader
 
 // isGeneration says whether an object belongs to a generation.
 func isGeneration(p string) bool {

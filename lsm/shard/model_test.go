@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"sync"
@@ -15,90 +14,18 @@ import (
 	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/lance/storage"
 	"github.com/hearthcache/hearth/lsm/generation"
+	"github.com/hearthcache/hearth/lsm/internal/mortal"
 	"github.com/hearthcache/hearth/lsm/wal"
 )
 
-var errFault = errors.New("injected fault")
-
-// A hand is what one writer reaches the store with. Faults come with some probability, or all at once from a call on: then
-// the process is dead.
-type hand struct {
-	storage.Writer
-	world *world
-
-	mu      sync.Mutex
-	calls   int
-	deadAt  int // call from which nothing works any more; 0 for never
-	quiet   bool
-	between func() // called once, before a put: somebody else is faster
-}
-
-func (h *hand) call() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.calls++
-	if h.deadAt > 0 && h.calls >= h.deadAt {
-		return errFault
-	}
-	return nil
-}
-
-func (h *hand) Open(ctx context.Context, path string) (storage.Object, error) {
-	if err := h.call(); err != nil {
-		return nil, err
-	}
-	return h.Writer.Open(ctx, path)
-}
-
-func (h *hand) List(ctx context.Context, folder string) ([]storage.Entry, error) {
-	if err := h.call(); err != nil {
-		return nil, err
-	}
-	return h.Writer.List(ctx, folder)
-}
-
-func (h *hand) Put(ctx context.Context, path string, body reader, size int64, o storage.PutOptions) error {
-	if err := h.call(); err != nil {
-		if h.world.chance(2) { // it died before it heard
-			_ = h.Writer.Put(ctx, path, body, size, o)
-		}
-		return err
-	}
-	h.mu.Lock()
-	between, quiet := h.between, h.quiet
-	h.between = nil
-	h.mu.Unlock()
-	if between != nil {
-		between()
-	}
-	switch {
-	case quiet || !h.world.chance(12):
-		return h.Writer.Put(ctx, path, body, size, o)
-	case h.world.chance(3):
-		return errFault
-	case h.world.chance(2):
-		_ = h.Writer.Put(ctx, path, body, size, o)
-		return errFault
-	default: // on its way, and nobody knows when it arrives
-		b := make([]byte, size)
-		if _, err := body.Read(b); err != nil {
-			return err
-		}
-		h.world.later(func() { _ = storage.WriteFile(context.Background(), h.Writer, path, b, o) })
-		return errFault
-	}
-}
-
 // world is a store, and what may be in it.
 type world struct {
+	*mortal.World
 	t      *testing.T
-	store  *storage.MemStore
 	layout *generation.Layout
 
-	mu     sync.Mutex
-	random *rand.Rand
-	late   []func()
-	value  int64
+	mu    sync.Mutex
+	value int64
 	// may are the values that a key may have; 0 is none. One value is certain.
 	may map[string][]int64
 	// noted counts how often may was noted of a key.
@@ -107,51 +34,17 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	s := storage.NewMemStore()
-	return &world{t: t, store: s, layout: newTable(t, s), random: rand.New(rand.NewPCG(seed, 1)), may: map[string][]int64{}, noted: map[string]int{}}
+	return &world{World: mortal.NewWorld(s, seed), t: t, layout: newTable(t, s), may: map[string][]int64{}, noted: map[string]int{}}
 }
 
-// chance is true once in n times.
-func (w *world) chance(n int) bool { return w.number(n) == 0 }
-
-func (w *world) number(n int) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.random.IntN(n)
-}
-
-func (w *world) later(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.late = append(w.late, f)
-}
-
-// arrive lets some of what is on its way arrive.
-func (w *world) arrive(all bool) {
-	w.mu.Lock()
-	var now, later []func()
-	for _, f := range w.late {
-		if all || w.random.IntN(3) == 0 {
-			now = append(now, f)
-		} else {
-			later = append(later, f)
-		}
-	}
-	w.late = later
-	w.mu.Unlock()
-	for _, f := range now {
-		f()
-	}
-}
-
-// open claims the shard with a new hand. It may fail, as the store does.
-func (w *world) open(h *hand) *Writer {
-	h.Writer, h.world = w.store, w
+// open claims the shard for a process. It may fail, as the store does.
+func (w *world) open(p *mortal.Process) *Writer {
 	o := Options{
-		MaxRows: int64(1 + w.number(12)), FlushPause: time.Millisecond, WarmTimeout: time.Millisecond,
-		Log: wal.Options{Pause: time.Millisecond, Tries: 2 + w.number(3), Grace: time.Hour},
+		MaxRows: int64(1 + w.Number(12)), FlushPause: time.Millisecond, WarmTimeout: time.Millisecond,
+		Log: wal.Options{Pause: time.Millisecond, Tries: 2 + w.Number(3), Grace: time.Hour},
 	}
-	x, err := Open(context.Background(), h, w.layout, unsharded, o)
-	if err != nil && !errors.Is(err, errFault) && !errors.Is(err, wal.ErrFenced) && !errors.Is(err, wal.ErrContended) {
+	x, err := Open(context.Background(), p, w.layout, unsharded, o)
+	if err != nil && !errors.Is(err, mortal.ErrFault) && !errors.Is(err, wal.ErrFenced) && !errors.Is(err, wal.ErrContended) {
 		w.t.Errorf("open: %v", err)
 	}
 	return x
@@ -161,13 +54,13 @@ func (w *world) open(h *hand) *Writer {
 func (w *world) act(x *Writer) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // with a dead store a flush goes on for ever
 	defer cancel()
-	key := "k" + strconv.Itoa(w.number(8))
+	key := "k" + strconv.Itoa(w.Number(8))
 	w.mu.Lock()
 	w.value++
 	value, noted := w.value, w.noted[key]
 	w.mu.Unlock()
 	var err error
-	switch w.number(8) {
+	switch w.Number(8) {
 	case 0:
 		_ = x.Flush(ctx) // moves rows, changes none
 		return
@@ -197,13 +90,13 @@ func (w *world) mayLocked(key string) []int64 {
 // settle opens a writer that nothing happens to, so that everything before is decided, and compares what a reader sees.
 func (w *world) settle(when string) {
 	w.t.Helper()
-	x := w.open(&hand{quiet: true})
+	x := w.open(w.NewProcess(true))
 	if x == nil {
 		w.t.Fatalf("%s: the shard cannot be claimed any more", when)
 	}
-	w.arrive(true) // too late for everything but garbage
+	w.Arrive(true) // too late for everything but garbage
 	must(w.t, x.Close(context.Background()))
-	got, err := contents(context.Background(), w.store)
+	got, err := contents(context.Background(), w.Store)
 	if err != nil {
 		w.t.Fatalf("%s: %v", when, err)
 	}
@@ -230,32 +123,30 @@ func closeAnyway(x *Writer) {
 func live(t *testing.T, seed uint64) {
 	w := newWorld(t, seed)
 	for life := range 6 {
-		h := &hand{}
-		if w.chance(2) {
-			h.deadAt = 5 + w.number(120)
+		p := w.NewProcess(false)
+		if w.Chance(2) {
+			p.DieAt(5 + w.Number(120))
 		}
-		x := w.open(h)
+		x := w.open(p)
 		if x == nil {
 			continue
 		}
-		for range 3 + w.number(12) {
-			if w.chance(10) { // somebody else writes between two steps of x
-				h.mu.Lock()
-				h.between = func() {
-					if y := w.open(&hand{}); y != nil {
-						for range 1 + w.number(3) {
+		for range 3 + w.Number(12) {
+			if w.Chance(10) { // somebody else writes between two steps of x
+				p.BeforePut(func() {
+					if y := w.open(w.NewProcess(false)); y != nil {
+						for range 1 + w.Number(3) {
 							w.act(y)
 						}
 						closeAnyway(y)
 					}
-				}
-				h.mu.Unlock()
+				})
 			}
 			w.act(x)
-			w.arrive(false)
+			w.Arrive(false)
 		}
 		closeAnyway(x)
-		if w.chance(2) {
+		if w.Chance(2) {
 			w.settle(fmt.Sprintf("life %d", life))
 		}
 	}
@@ -275,17 +166,16 @@ func TestACrashAfterAnyCallLosesNothing(t *testing.T) {
 		finished := false
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, uint64(dead))
-			h := &hand{deadAt: dead, quiet: true}
-			if x := w.open(h); x != nil {
+			p := w.NewProcess(true)
+			p.DieAt(dead)
+			if x := w.open(p); x != nil {
 				for range 6 {
 					w.act(x)
 				}
 				closeAnyway(x)
 			}
 			w.settle(fmt.Sprintf("dead after %d calls", dead-1))
-			h.mu.Lock()
-			finished = h.calls < dead
-			h.mu.Unlock()
+			finished = p.Calls() < dead
 		})
 		if finished || t.Failed() {
 			return

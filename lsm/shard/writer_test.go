@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"sync"
 	"testing"
@@ -126,7 +127,7 @@ type slow struct {
 	pause time.Duration
 }
 
-func (s *slow) Put(ctx context.Context, path string, body reader, size int64, o storage.PutOptions) error {
+func (s *slow) Put(ctx context.Context, path string, body io.Reader, size int64, o storage.PutOptions) error {
 	<-time.After(s.pause)
 	return s.Writer.Put(ctx, path, body, size, o)
 }
@@ -218,7 +219,7 @@ func (g *gated) close() { g.mu.Lock(); g.gate = make(chan struct{}); g.mu.Unlock
 
 func (g *gated) open() { g.mu.Lock(); close(g.gate); g.gate = nil; g.mu.Unlock() }
 
-func (g *gated) Put(ctx context.Context, path string, body reader, size int64, o storage.PutOptions) error {
+func (g *gated) Put(ctx context.Context, path string, body io.Reader, size int64, o storage.PutOptions) error {
 	g.mu.Lock()
 	gate := g.gate
 	g.mu.Unlock()

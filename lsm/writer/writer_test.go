@@ -294,23 +294,16 @@ func TestAShardThatASilentStoreEndedComesBackUnlessSomebodyElseHasIt(t *testing.
 	for _, taken := range []bool{false, true} {
 		t.Run(fmt.Sprintf("taken %v", taken), func(t *testing.T) {
 			l := newLife(t, 1, memwal.TransformUnsharded)
-			p := &process{Writer: l.store, life: l, calm: true}
+			p := l.NewProcess(true)
 			w := open(t, p, Options{Shard: shard.Options{Log: wal.Options{Tries: 1, Pause: time.Microsecond}}})
 			must(t, put(t.Context(), w, item{"k0", "eu", 1}))
-			silent := func(yes bool) {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				if p.deadAt = 0; yes {
-					p.deadAt = p.calls + 1
-				}
-			}
-			silent(true)
+			p.DieAt(1)
 			if err := put(t.Context(), w, item{"k0", "eu", 2}); !errors.Is(err, wal.ErrUnsettled) {
 				t.Fatalf("a put into a silent store: %v", err)
 			}
-			silent(false)
+			p.DieAt(0)
 			if taken {
-				must(t, open(t, l.store, Options{}).Claim(t.Context()))
+				must(t, open(t, l.Store, Options{}).Claim(t.Context()))
 			}
 			switch err := put(t.Context(), w, item{"k0", "eu", 3}); {
 			case taken && !errors.Is(err, wal.ErrFenced):
@@ -343,24 +336,17 @@ func TestAClaimThatFailsForgetsNothing(t *testing.T) {
 	for _, taken := range []bool{false, true} {
 		for calls := 1; ; calls++ {
 			l := newLife(t, 1, memwal.TransformUnsharded)
-			p := &process{Writer: l.store, life: l, calm: true}
+			p := l.NewProcess(true)
 			w := open(t, p, Options{Shard: shard.Options{Log: wal.Options{Tries: 1, Pause: time.Microsecond}}})
-			silent := func(after int) {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				if p.deadAt = 0; after > 0 {
-					p.deadAt = p.calls + after
-				}
-			}
 			must(t, put(t.Context(), w, item{"k0", "eu", 1}))
-			silent(1)
+			p.DieAt(1)
 			if err := put(t.Context(), w, item{"k0", "eu", 2}); !errors.Is(err, wal.ErrUnsettled) {
 				t.Fatalf("a put into a silent store: %v", err)
 			}
-			silent(calls)
+			p.DieAt(calls)
 			failed := put(t.Context(), w, item{"k0", "eu", 2})
 			if failed == nil {
-				silent(0)
+				p.DieAt(0)
 				break
 			}
 			if err := w.Flush(t.Context()); err == nil {
@@ -369,11 +355,11 @@ func TestAClaimThatFailsForgetsNothing(t *testing.T) {
 			if w.Err() == nil {
 				t.Errorf("after %d calls: nothing is said to be wrong", calls)
 			}
-			silent(0)
+			p.DieAt(0)
 			var other *Writer
 			if taken {
 				for range 2 { // an epoch that was tried for, and may be ours, is behind the second
-					other = open(t, l.store, Options{})
+					other = open(t, l.Store, Options{})
 					must(t, other.Claim(t.Context()))
 				}
 			}
