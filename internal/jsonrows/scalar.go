@@ -283,14 +283,19 @@ func instant(s string, t arrow.DataType) (int64, error) {
 func inUnits(s string, seconds int64, nanoseconds int, unit arrow.TimeUnit) (int64, error) {
 	each := int64(unit.Multiplier())
 	perSecond := int64(time.Second) / each
-	if strings.Count(s, ".") > 0 && len(s)-strings.LastIndexByte(s, '.') > 40 {
-		return 0, wrong(s, "a time")
-	}
-	if int64(nanoseconds)%each != 0 {
+	if int64(nanoseconds)%each != 0 || beyondNanoseconds(s) {
 		return 0, wrong(s, "a whole number of "+unit.String())
 	}
 	if limit := math.MaxInt64/perSecond - 1; seconds > limit || seconds < -limit {
 		return 0, wrong(s, "within the range of the type")
 	}
 	return seconds*perSecond + int64(nanoseconds)/each, nil
+}
+
+// beyondNanoseconds says whether a time has digits behind those of nanoseconds that count: time.Parse cuts them off.
+func beyondNanoseconds(s string) bool {
+	const digits = "0123456789"
+	_, fraction, _ := strings.Cut(strings.Replace(s, ",", ".", 1), ".")
+	fraction = fraction[:len(fraction)-len(strings.TrimLeft(fraction, digits))]
+	return len(fraction) > 9 && strings.Trim(fraction[9:], "0") != ""
 }
