@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -192,26 +193,28 @@ func TestRequestsThatCannotBeWrittenSayWhy(t *testing.T) {
 		code, field  string
 		rows         int64
 	}{
-		"a line that is not JSON":   {people + "/put", `{"id": 1`, 400, "invalid_rows", "", 0},
-		"a value that does not fit": {people + "/put", `{"id": 1, "vector": [1, "x"]}`, 400, "invalid_rows", "vector[1]", 0},
-		"an unknown column":         {people + "/put", `{"id": 1, "nam": "x"}`, 400, "invalid_rows", "nam", 0},
-		"no key":                    {people + "/put", `{"name": "x"}`, 400, "invalid_rows", "id", 0},
-		"a fault behind a batch":    {people + "/put", long[:100_000] + "x", 400, "invalid_rows", "", 8192},
-		"keys with other columns":   {people + "/delete", `{"id": 1, "name": "x"}`, 400, "invalid_rows", "name", 0},
-		"Arrow that is none":        {people + "/put", "\xff\xff\xff\xff\x10\x00\x00\x00", 400, "invalid_rows", "", 0},
-		"Arrow with another type":   {people + "/put", arrowPeople(t, 0, 1, arrow.Field{Name: "id", Type: arrow.BinaryTypes.String}), 400, "invalid_rows", "", 0},
-		"Arrow of another table":    {people + "/put", arrowPeople(t, 0, 1, arrow.Field{Name: "key", Type: arrow.BinaryTypes.String}), 400, "invalid_rows", "", 0},
-		"a body that is too long":   {people + "/put", long, 413, "body_too_large", "", 0},
-		"a parameter":               {people + "/put?x=1", `{"id": 1}`, 400, "invalid_request", "x", 0},
-		"a table that is not there": {"/v1/tables/lake/db/none.lance/put", `{"id": 1}`, 404, "no_such_table", "", 0},
-		"one without a log":         {"/v1/tables/lake/db/plain.lance/put", `{"id": 1}`, 404, "no_such_table", "", 0},
-		"a bucket alone":            {"/v1/tables/lake/put", `{"id": 1}`, 400, "invalid_request", "table", 0},
-		"a bucket that is not ours": {"/v1/tables/other/t/put", `{"id": 1}`, 403, "bucket_not_allowed", "table", 0},
-		"a table that is there":     {people + "/create", newPeople, 409, "table_exists", "", 0},
-		"a table without a key":     {"/v1/tables/lake/db/x.lance/create", `{"columns": [{"name": "id", "type": "utf8"}]}`, 400, "invalid_query", "primary_key", 0},
-		"a table that is not JSON":  {"/v1/tables/lake/db/x.lance/create", `{`, 400, "invalid_request", "", 0},
-		"an unknown field":          {"/v1/tables/lake/db/x.lance/create", `{"column": []}`, 400, "invalid_request", "", 0},
-		"a flush with a field":      {people + "/flush", `{"now": true}`, 400, "invalid_request", "now", 0},
+		"a line that is not JSON":        {people + "/put", `{"id": 1`, 400, "invalid_rows", "", 0},
+		"a value that does not fit":      {people + "/put", `{"id": 1, "vector": [1, "x"]}`, 400, "invalid_rows", "vector[1]", 0},
+		"an unknown column":              {people + "/put", `{"id": 1, "nam": "x"}`, 400, "invalid_rows", "nam", 0},
+		"no key":                         {people + "/put", `{"name": "x"}`, 400, "invalid_rows", "id", 0},
+		"a fault behind a batch":         {people + "/put", long[:100_000] + "x", 400, "invalid_rows", "", 8192},
+		"keys with other columns":        {people + "/delete", `{"id": 1, "name": "x"}`, 400, "invalid_rows", "name", 0},
+		"Arrow that is none":             {people + "/put", "\xff\xff\xff\xff\x10\x00\x00\x00", 400, "invalid_rows", "", 0},
+		"Arrow with another type":        {people + "/put", arrowPeople(t, 0, 1, arrow.Field{Name: "id", Type: arrow.BinaryTypes.String}), 400, "invalid_rows", "", 0},
+		"Arrow of another table":         {people + "/put", arrowPeople(t, 0, 1, arrow.Field{Name: "key", Type: arrow.BinaryTypes.String}), 400, "invalid_rows", "", 0},
+		"a body that is too long":        {people + "/put", long, 413, "body_too_large", "", 0},
+		"a parameter":                    {people + "/put?x=1", `{"id": 1}`, 400, "invalid_request", "x", 0},
+		"a table that is not there":      {"/v1/tables/lake/db/none.lance/put", `{"id": 1}`, 404, "no_such_table", "", 0},
+		"one without a log":              {"/v1/tables/lake/db/plain.lance/put", `{"id": 1}`, 404, "no_such_table", "", 0},
+		"a bucket alone":                 {"/v1/tables/lake/put", `{"id": 1}`, 400, "invalid_request", "table", 0},
+		"a bucket that is not ours":      {"/v1/tables/other/t/put", `{"id": 1}`, 403, "bucket_not_allowed", "table", 0},
+		"a table that is there":          {people + "/create", newPeople, 409, "table_exists", "", 0},
+		"a table without a key":          {"/v1/tables/lake/db/x.lance/create", `{"columns": [{"name": "id", "type": "utf8"}]}`, 400, "invalid_query", "primary_key", 0},
+		"a table that is not JSON":       {"/v1/tables/lake/db/x.lance/create", `{`, 400, "invalid_request", "", 0},
+		"an unknown field":               {"/v1/tables/lake/db/x.lance/create", `{"column": []}`, 400, "invalid_request", "", 0},
+		"an unknown field of an index":   {"/v1/tables/lake/db/x.lance/create?primary_key=id&indexes=" + url.QueryEscape(`[{"column":"name","knd":"fts"}]`), arrowPeople(t, 0, 0), 400, "invalid_request", "indexes", 0},
+		"an unknown field of a sharding": {"/v1/tables/lake/db/x.lance/create?primary_key=id&sharding=" + url.QueryEscape(`{"knd":"bucket"}`), arrowPeople(t, 0, 0), 400, "invalid_request", "sharding", 0},
+		"a flush with a field":           {people + "/flush", `{"now": true}`, 400, "invalid_request", "now", 0},
 	} {
 		resp, text, err := w.ask(http.MethodPost, x.target, "", x.body)
 		if err != nil {

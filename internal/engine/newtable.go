@@ -267,6 +267,18 @@ func (n *NewTable) UnmarshalJSON(b []byte) error {
 	return strict(b, (*plain)(n))
 }
 
+// UnmarshalJSON refuses fields that it does not know, as an index can come without its table.
+func (x *NewIndex) UnmarshalJSON(b []byte) error {
+	type plain NewIndex
+	return strict(b, (*plain)(x))
+}
+
+// UnmarshalJSON refuses fields that it does not know, as for an index.
+func (s *Sharding) UnmarshalJSON(b []byte) error {
+	type plain Sharding
+	return strict(b, (*plain)(s))
+}
+
 // strict decodes JSON that may have no other fields than to has.
 func strict(b []byte, to any) error {
 	d := json.NewDecoder(strings.NewReader(string(b)))
