@@ -117,7 +117,7 @@ func TestDashboardOnAPhone(t *testing.T) {
 	p.await(`document.querySelector("#strips canvas")`)
 	const wide = `[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility())
 		.filter((e) => e.getBoundingClientRect().right > %d.5).map((e) => e.outerHTML.slice(0, 120))`
-	for _, width := range []int64{360, 600, 761, 1181} {
+	for _, width := range []int64{320, 360, 600, 761, 1181} {
 		p.size(width, 740)
 		p.await(fmt.Sprintf("innerWidth === %d && document.documentElement.scrollWidth <= %d", width, width)) // no scrolling sideways
 		if over := eval[[]string](p, fmt.Sprintf(wide, width)); len(over) > 0 {
