@@ -2,7 +2,7 @@
 # compiled in. The same source and Go version give the same binary, byte for byte.
 #
 #   docker build -t hearth --build-arg VERSION=v1.2.3 .
-#   docker run --read-only --tmpfs /tmp -p 9000:9000 hearth demo -keep -listen :9000
+#   docker run --read-only --tmpfs /tmp hearth demo
 #
 # A binary that was built elsewhere can take the place of the first stage: put it into a folder of its own, as "sidecar", and
 # give that folder as the build context named "build" (--build-context build=FOLDER). Then no base image is needed.

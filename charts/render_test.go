@@ -182,7 +182,7 @@ func documents(t *testing.T, golden string) []map[string]any {
 	}
 }
 
-var memoryLimit = regexp.MustCompile(`memory: ([0-9]+)Mi`)
+var memoryLimit = regexp.MustCompile(`(?m)^ +memory: ([0-9]+)Mi`)
 
 // What a chart renders, the program takes: without helm, from the golden files.
 func TestTheProgramAcceptsTheFilesOfTheChart(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/hearthcache/hearth/internal/engine"
 	"github.com/hearthcache/hearth/internal/meter"
+	"github.com/hearthcache/hearth/internal/seedtest"
 	"github.com/hearthcache/hearth/warm"
 )
 
@@ -108,7 +108,7 @@ func TestTheEngineBehindAWarmHearthAnswersAsLanceDBAndReadsNothingCold(t *testin
 func TestTheEngineAnswersForRandomTablesAsLanceDB(t *testing.T) {
 	l := newLance(t)
 	s := startSidecar(t, 0, "--warm-on-open=false")
-	seed := uint64(rand.Uint32())
+	seed := seedtest.Seed(t)
 	bucket := fmt.Sprintf("engine-%d", seed)
 	makeBucket(t, bucket, "")
 	uri := "s3://" + bucket + "/db"
@@ -116,7 +116,7 @@ func TestTheEngineAnswersForRandomTablesAsLanceDB(t *testing.T) {
 		t.Helper()
 		return must(t, l.env, l.node, "testdata/random.mjs", mode, strconv.FormatUint(seed, 10), uri, storageOptions(endpoint))
 	}
-	t.Logf("HEARTH_E2E_SEED=%d %s", seed, run("write", s.S3))
+	t.Log(run("write", s.S3))
 	table := uri + "/random.lance"
 	if a := s.warm(t, table, http.StatusOK); a.State != warm.Warm {
 		t.Fatalf("got %+v", a)

@@ -10,7 +10,7 @@
 //	   ├─ authenticate (SigV4 against Hearth's keys), authorize (scopes)
 //	   ├─ GET, HEAD of an object ───────── object service: facts and pages
 //	   ├─ ListObjectsV2 below a published generation ── its inventory
-//	   ├─ writes ── body verified and decoded, streamed on; caches invalidated
+//	   ├─ writes ── body verified and decoded, streamed on; caches invalidated, immutable bytes kept
 //	   └─ anything else ────────────────── forwarded as it is, never cached
 //
 // Answers say where they came from in X-Hearth-Cache and Server-Timing. Errors are S3

@@ -44,7 +44,7 @@ func (w *Warmer) pin(r Request) error {
 		return nil
 	}
 	if !*r.Pin {
-		w.unpin(r.Path)
+		w.Unpin(r.Path)
 		return nil
 	}
 	w.pins.mu.Lock()
@@ -60,14 +60,17 @@ func (w *Warmer) pin(r Request) error {
 	return nil
 }
 
-// unpin takes back the pin of exactly one path, if it has one.
-func (w *Warmer) unpin(path Path) {
+// Unpin takes back the pin of exactly one path, and reports whether it had one.
+func (w *Warmer) Unpin(path Path) bool {
+	path = path.directory() // as Warm takes it
 	w.pins.mu.Lock()
 	defer w.pins.mu.Unlock()
-	if _, ok := w.pins.paths[path]; ok {
+	_, ok := w.pins.paths[path]
+	if ok {
 		delete(w.pins.paths, path)
 		w.pages.Unpin(path.Bucket, path.Key)
 	}
+	return ok
 }
 
 // Release takes back the pins of all paths at or below a key prefix, ends the decoding of

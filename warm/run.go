@@ -32,7 +32,7 @@ func (w *Warmer) run(j *job) outcome {
 		p, err := w.list(j)
 		if err != nil {
 			if (errors.Is(err, ErrNotFound) || errors.Is(err, ErrForbidden) || errors.Is(err, errRetired)) && w.pinned(j) {
-				w.unpin(j.path) // it keeps nothing
+				w.Unpin(j.path) // it keeps nothing
 			}
 			return w.failed(j, err)
 		}

@@ -443,6 +443,15 @@ func TestPins(t *testing.T) {
 	if _, err := call("b", yes()); err != nil {
 		t.Fatal(err)
 	}
+	if w.warmer.Unpin(warm.Path{Bucket: bucket, Key: "b/0"}) || !pinned("b/") {
+		t.Error("an object below a pinned path took its pin away")
+	}
+	if !w.warmer.Unpin(warm.Path{Bucket: bucket, Key: "b"}) || pinned("b/") {
+		t.Error("the path is still pinned")
+	}
+	if _, err := call("b", yes()); err != nil {
+		t.Fatal(err)
+	}
 	if n := w.warmer.Release(bucket, "a/"); n != 0 {
 		t.Errorf("released %d", n)
 	}

@@ -56,7 +56,7 @@ origin that --origin names. It only reads.`,
 	fs := cmd.Flags()
 	fs.StringVar(&o.table, "table", "", "s3://bucket/prefix of your own to read instead")
 	fs.DurationVar(&o.latency, "latency", 40*time.Millisecond, "added to each request at the embedded store")
-	fs.IntVar(&o.every, "every", 1, "write only each so manieth passage, to be done sooner")
+	fs.IntVar(&o.every, "every", 1, "write only every nth passage, to finish sooner")
 	fs.BoolVar(&o.keep, "keep", false, "go on serving afterwards, until interrupted")
 	config.AddFlags(fs)
 	fs.SortFlags = false

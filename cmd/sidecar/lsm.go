@@ -24,7 +24,8 @@ func (p *process) lsmCommand() *cobra.Command {
 		Short: "Query Lance tables together with their flushed generations, and write to them",
 		Long: `Answers queries on a table as LanceDB would: from the base table and every published
 generation, the newest row of each key winning. Rows that a writer has not flushed
-are not seen. Writes rows as LanceDB's LSM writers do, too.`,
+are not seen, but for those that the Hearth asked with --admin has itself
+acknowledged. Writes rows as LanceDB's LSM writers do, too.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -1,13 +1,15 @@
 // Command sidecar is Hearth: a caching S3 endpoint beside query pods that read
 // Lance tables, and the tools to look into it.
 //
-//	sidecar serve          run it
-//	sidecar warm, evict    move objects into a running one, and out
-//	sidecar explain        ask how a key is treated
-//	sidecar stats          show what a running one does
-//	sidecar lance          look into Lance tables and files
-//	sidecar check-config   show the resolved settings
-//	sidecar demo           show what it is good for
+//	sidecar serve                run it
+//	sidecar warm, evict, retain  move objects into a running one, and out
+//	sidecar explain              ask how a key is treated
+//	sidecar generations, stats   show what a running one knows and does
+//	sidecar lsm                  query MemWAL tables, and write to them
+//	sidecar lance                look into Lance tables and files
+//	sidecar check-config         show the resolved settings
+//	sidecar health               probe a running one
+//	sidecar demo                 show what it is good for
 //
 // This file is the process; root.go the command tree; wiring.go the one place
 // where packages meet; every command has a file of its own. Exit codes are 0 for

@@ -30,6 +30,7 @@ type Warmer interface {
 	Cancel(ctx context.Context, id string) (warm.Status, error)
 	Follow(ctx context.Context, id string, yield func(warm.Status) error) error
 	Release(bucket, prefix string) int
+	Unpin(path warm.Path) bool
 	Retain(ctx context.Context, r warm.Retain) (warm.Retained, error)
 	Generations(keep func(bucket, prefix string) bool) []warm.GenerationInfo
 	DescribeRoles(of []warm.GenerationInfo)

@@ -41,6 +41,8 @@ func (a *api) invalidate(w http.ResponseWriter, r *http.Request) error {
 	}
 	if path == "" {
 		answer.Pins = a.Warmer.Release(p.Bucket, p.Key)
+	} else if a.Warmer.Unpin(p) {
+		answer.Pins = 1
 	}
 	answer.Dropped = a.Objects.Invalidate(epoch.Scope{Bucket: p.Bucket, Key: p.Key, Prefix: path == ""})
 	a.log.Info("invalidated", "bucket", p.Bucket, "key", p.Key, "prefix", path == "", "pages", answer.Pages, "bytes", answer.Bytes, "decoded", answer.Decoded)

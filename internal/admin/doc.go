@@ -12,7 +12,7 @@
 //	POST   /invalidate        drop a prefix or one object               change.go
 //	POST   /bypass            switch the cache off or on
 //	GET    /explain           how a key is treated                      inspect.go
-//	GET    /generations       published generations; by role with roles=true
+//	GET    /generations       generations that are known; by role with roles=true
 //	GET    /residency         which pages of an object are in memory    residency.go
 //	GET    /objects           the objects below a path
 //	GET    /stats, /config    present numbers; resolved settings

@@ -6,11 +6,12 @@ package config
 //	         └── Facts     object facts, and a quarter for listings of
 //	                       published generations, in the Go heap
 //	index-cache ─ Indexes  decoded objects, in the Go heap
-//	engine-write-memory ── rows that are not flushed yet and, once more, what they are
-//	                       encoded into; in the Go heap, if engine-write is on
+//	engine-write-memory ── rows that are not flushed yet, what a flush encodes them into,
+//	                       and what queries have read of them before; in the Go heap, if
+//	                       engine-write is on
 //	64 MiB + 5 % ───────── everything else in the Go heap
 //
-//	GoLimit = Facts + Indexes + 2 Writes + 64 MiB + memory/20, the value for GOMEMLIMIT
+//	GoLimit = Facts + Indexes + 3 Writes + 64 MiB + memory/20, the value for GOMEMLIMIT
 //
 // The Go runtime does not see the arena, so its limit covers the rest alone.
 type Budget struct {
@@ -44,6 +45,6 @@ func (c Config) Budget() Budget {
 		Facts:   facts,
 		Indexes: c.IndexCache,
 		Writes:  writes,
-		GoLimit: facts + c.IndexCache + 2*writes + headroom + c.Memory/20/MiB*MiB,
+		GoLimit: facts + c.IndexCache + 3*writes + headroom + c.Memory/20/MiB*MiB,
 	}
 }

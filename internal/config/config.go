@@ -119,9 +119,10 @@ type Config struct {
 	AdminTokenFile string `name:"admin-token-file" file:"true" group:"Access" help:"file that holds the admin token"`
 
 	// Memory is the size of the memory tier: pages, and the facts of objects
-	// (see docs/architecture.md for the split). Pages live outside the Go heap.
-	// The process needs at most this, index-cache, 64 MiB and 5 % more; GOMEMLIMIT
-	// is set from them unless the environment sets one. Raising it costs exactly
+	// (see "Memory of the process"). Pages live outside the Go heap.
+	// The process needs at most this, index-cache, 64 MiB and 5 % more, and with
+	// engine-write three times engine-write-memory; GOMEMLIMIT is set from them
+	// unless the environment sets one. Raising it costs exactly
 	// that much of the pod's memory limit.
 	Memory Bytes `name:"memory" default:"1GiB" group:"Cache" help:"size of the memory tier"`
 	// IndexCache is how much memory decoded objects of generations may take: keys,
@@ -153,7 +154,8 @@ type Config struct {
 	// is in use (asked about, warmed or looked at by watch within the last minute),
 	// its state is asked for in the background, twice within the time given, which
 	// takes some four requests for each shard and three for the base; snapshots of
-	// all tables together take at most 16 MiB. A table that is written through this
+	// all tables together take at most 16 MiB, of at most 64 tables at a time, and
+	// none of a table with more than 1,000 shards. A table that is written through this
 	// process is current for its readers: nothing is served out of date until ten
 	// minutes after the last write. Only what is written elsewhere is seen late.
 	// Read again on SIGHUP.

@@ -174,8 +174,9 @@ const documentTail = `
 pages. Pages are mapped outside the Go heap, so the Go runtime neither scans nor counts them. ` + "`index-cache`" + ` comes beside it:
 decoded objects live in the Go heap, and only as many as the engine or a warm with ` + "`decode`" + ` made. ` + "`GOMEMLIMIT`" + ` is set to the
 facts plus ` + "`index-cache`" + ` plus 64 MiB plus 5 % of ` + "`memory`" + `, for everything that does live in the Go heap, unless the
-environment sets it. Give the container ` + "`memory`" + ` + ` + "`index-cache`" + ` + 64 MiB + 5 %, and as much again as the last two as slack for
-the kernel's socket buffers if there are hundreds of clients.
+environment sets it. With ` + "`engine-write`" + ` three times ` + "`engine-write-memory`" + ` come on top: rows, what a flush encodes them into, and what
+queries have read of them before. Give the container all of this and 64 MiB of slack for the kernel's socket buffers: see
+[operations](operations.md#the-container).
 
 ## Example
 

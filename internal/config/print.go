@@ -94,8 +94,11 @@ func (l *Loaded) Print(w io.Writer) error {
 		fmt.Fprintf(&b, "%-*s  %-*s  # %s\n", width[0]+1, r[0]+":", width[1], r[1], sources[i])
 	}
 	budget := l.Budget()
-	fmt.Fprintf(&b, "\n# pages %s, object facts %s, decoded indexes %s, GOMEMLIMIT %s unless the environment sets it\n",
-		budget.Arena, budget.Facts, budget.Indexes, budget.GoLimit)
+	fmt.Fprintf(&b, "\n# pages %s, object facts %s, decoded indexes %s, ", budget.Arena, budget.Facts, budget.Indexes)
+	if budget.Writes > 0 {
+		fmt.Fprintf(&b, "rows being written 3 x %s, ", budget.Writes)
+	}
+	fmt.Fprintf(&b, "GOMEMLIMIT %s unless the environment sets it\n", budget.GoLimit)
 	for _, warning := range l.Warnings {
 		fmt.Fprintf(&b, "# warning: %s\n", warning)
 	}

@@ -6,7 +6,8 @@
 // (package facts), knows which generations are published (package publication),
 // and answers [Service.Get] from pages where that is right.
 // Writes go through [Service.Forward], which sends them to the origin and
-// invalidates what they may touch, before and after.
+// invalidates what they may touch, before and after; the body of an immutable object is
+// kept as pages on its way.
 //
 //	Get ── resolve class ──┬─ never ────── origin, streamed
 //	                       ├─ immutable ── facts? ── pages ── missing: fill, If-Match

@@ -17,7 +17,11 @@
 {{- $memory := include "hearth.bytes" (toString (default "1GiB" .Values.config.memory)) | int64 -}}
 {{- $index := include "hearth.bytes" (toString (default "128MiB" (index .Values.config "index-cache"))) | int64 -}}
 {{- $headroom := include "hearth.bytes" (toString .Values.resources.memoryHeadroom) | int64 -}}
-{{- $sum := add $memory $index (div $memory 20) $headroom 67108864 -}}
+{{- $writes := 0 -}}
+{{- if eq (toString (index .Values.config "engine-write")) "true" -}}
+{{- $writes = include "hearth.bytes" (toString (default "256MiB" (index .Values.config "engine-write-memory"))) | int64 | mul 3 -}}
+{{- end -}}
+{{- $sum := add $memory $index $writes (div $memory 20) $headroom 67108864 -}}
 {{- printf "%dMi" (div (add $sum 1048575) 1048576) -}}
 {{- end -}}
 {{- end -}}
