@@ -49,7 +49,8 @@ func parseEngine(args []string, stderr io.Writer) (engineOptions, error) {
 	f.IntVar(&o.processes, "processes", 5, "fresh processes for each kind")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of rows and queries")
 	kinds := f.String("kinds", strings.Join(engineKinds, ","), "which kinds of queries")
-	latencies := lanceDBFlags(f, &o.node, &o.modules)
+	var latencies string
+	lanceDBFlags(f, &o.node, &o.modules, &latencies)
 	f.StringVar(&o.sidecar, "sidecar", "", "Hearth's binary; empty builds it from this module")
 	f.StringVar(&o.json, "json", "", "write everything measured to this file, - for standard output")
 	f.StringVar(&o.scratch, "scratch", "", "folder for the table; empty takes the system's")
@@ -57,7 +58,7 @@ func parseEngine(args []string, stderr io.Writer) (engineOptions, error) {
 		return o, err
 	}
 	var err error
-	if o.latencies, err = durations("latencies", *latencies); err != nil {
+	if o.latencies, err = durations("latencies", latencies); err != nil {
 		return o, err
 	}
 	if o.kinds, err = some("kinds", *kinds, engineKinds); err != nil {

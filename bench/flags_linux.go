@@ -31,11 +31,11 @@ func parse(f *flag.FlagSet, args []string) error {
 }
 
 // lanceDBFlags are those of what is measured beside LanceDB.
-func lanceDBFlags(f *flag.FlagSet, node, modules *string) (latencies *string) {
+func lanceDBFlags(f *flag.FlagSet, node, modules, latencies *string) {
 	f.StringVar(node, "node", "node", "Node.js")
+	f.StringVar(latencies, "latencies", "0,40ms", "what is added to each request at the store")
 	f.StringVar(modules, "modules", os.Getenv("HEARTH_LANCEDB_NODE_MODULES"),
 		"node_modules with @lancedb/lancedb and apache-arrow [HEARTH_LANCEDB_NODE_MODULES]")
-	return f.String("latencies", "0,40ms", "what is added to each request at the store")
 }
 
 // checkModules says whether LanceDB is there.

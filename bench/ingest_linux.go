@@ -49,7 +49,8 @@ func parseIngest(args []string, stderr io.Writer) (ingestOptions, error) {
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the rows")
 	subjects := f.String("subjects", ingestLanceDB+","+ingestHearth, "who writes")
 	f.StringVar(&o.text, "text", "", "text that the rows' sentences are from; empty takes one that comes with Go")
-	latencies := lanceDBFlags(f, &o.node, &o.modules)
+	var latencies string
+	lanceDBFlags(f, &o.node, &o.modules, &latencies)
 	f.StringVar(&o.profile, "profile", "", "folder for processor profiles of Hearth")
 	f.StringVar(&o.json, "json", "", "write everything measured to this file, - for standard output")
 	f.StringVar(&o.scratch, "scratch", "", "folder for the store; empty takes the system's")
@@ -57,7 +58,7 @@ func parseIngest(args []string, stderr io.Writer) (ingestOptions, error) {
 		return o, err
 	}
 	var err error
-	if o.latencies, err = durations("latencies", *latencies); err != nil {
+	if o.latencies, err = durations("latencies", latencies); err != nil {
 		return o, err
 	}
 	if o.batches, err = list("batches", *batches, numberOfRows); err != nil {

@@ -15,7 +15,7 @@ type metered struct {
 	origin *meter.Meter
 }
 
-// startMetered starts a store in a folder below dir. close it.
+// startMetered starts a store in a folder below dir. The caller closes it.
 func startMetered(ctx context.Context, dir string, o meter.Options) (m metered, err error) {
 	m.store, err = embedded.Start(ctx, embedded.Options{
 		Dir: filepath.Join(dir, "store"), AccessKey: benchKey, SecretKey: benchSecret, Region: region,

@@ -12,8 +12,8 @@ type ReadOptions struct {
 	// Body, if given, feeds the pages that it covers completely and that are missing. The
 	// cache takes ownership in every case.
 	Body *Opened
-	// Adopted, if given, is called once the missing pages that Body feeds are claimed:
-	// whoever wants them from then on joins.
+	// Adopted, if given, is called before Read returns, once the missing pages that Body
+	// feeds are claimed, if any: whoever wants them from then on joins.
 	Adopted func()
 }
 

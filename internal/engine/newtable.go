@@ -267,7 +267,7 @@ func (n *NewTable) UnmarshalJSON(b []byte) error {
 	return strict(b, (*plain)(n))
 }
 
-// UnmarshalJSON refuses fields that it does not know, as an index can come without its table.
+// UnmarshalJSON refuses fields that it does not know: an index may come on its own, as a parameter of a query.
 func (x *NewIndex) UnmarshalJSON(b []byte) error {
 	type plain NewIndex
 	return strict(b, (*plain)(x))

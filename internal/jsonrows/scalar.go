@@ -295,7 +295,11 @@ func inUnits(s string, seconds int64, nanoseconds int, unit arrow.TimeUnit) (int
 // beyondNanoseconds says whether a time has digits behind those of nanoseconds that count: time.Parse cuts them off.
 func beyondNanoseconds(s string) bool {
 	const digits = "0123456789"
-	_, fraction, _ := strings.Cut(strings.Replace(s, ",", ".", 1), ".")
+	at := strings.IndexAny(s, ".,")
+	if at < 0 {
+		return false
+	}
+	fraction := s[at+1:]
 	fraction = fraction[:len(fraction)-len(strings.TrimLeft(fraction, digits))]
 	return len(fraction) > 9 && strings.Trim(fraction[9:], "0") != ""
 }

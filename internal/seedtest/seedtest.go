@@ -21,12 +21,17 @@ const (
 // Seed is the seed of a test: a new one each time, or HEARTH_TEST_SEED. The test's log says it.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
-	seed, given := number(t, envSeed)
-	if !given {
-		seed = uint64(rand.Uint32()) // as good as a longer one, and shorter to type
-	}
+	seed := draw(t)
 	t.Logf("%s=%d", envSeed, seed)
 	return seed
+}
+
+func draw(t testing.TB) uint64 {
+	t.Helper()
+	if seed, given := number(t, envSeed); given {
+		return seed
+	}
+	return uint64(rand.Uint32()) // as good as a longer one, and shorter to type
 }
 
 // Rand is a source of random numbers that starts with Seed. It is for one goroutine.
@@ -35,11 +40,11 @@ func Rand(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(Seed(t), 1))
 }
 
-// Each runs f with one seed after another, as tests of their own, until one fails. runs is how many there usually are;
+// Each runs f with one seed after another, as tests of their own that are named by it, until one fails. runs is how many there usually are;
 // HEARTH_TEST_TIMES multiplies it, and HEARTH_TEST_SEED alone leaves that seed.
 func Each(t *testing.T, runs int, f func(t *testing.T, seed uint64)) {
 	t.Helper()
-	first := Seed(t)
+	first := draw(t)
 	if _, given := number(t, envSeed); given {
 		runs = 1
 	}
@@ -51,10 +56,11 @@ func Each(t *testing.T, runs int, f func(t *testing.T, seed uint64)) {
 	}
 }
 
-// Times is n, or HEARTH_TEST_TIMES as many.
+// Times is n, or HEARTH_TEST_TIMES as many. What is made of one seed so many times wants both to be had again.
 func Times(t testing.TB, n int) int {
 	t.Helper()
 	if times, given := number(t, envTimes); given {
+		t.Logf("%s=%d", envTimes, times)
 		return n * int(min(max(times, 1), 1_000_000))
 	}
 	return n

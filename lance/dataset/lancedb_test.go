@@ -27,7 +27,6 @@ import (
 )
 
 var (
-	tablesFlag = flag.Int("tables", 12, "how many random tables to write with LanceDB")
 	rowsFlag   = flag.Int("rows", 12000, "most rows in one write of a random table")
 	recordFlag = flag.Bool("record", false, "have LanceDB write the tables of testdata anew")
 	keepFlag   = flag.String("keep", "", "folder to keep the tables in")
@@ -248,7 +247,7 @@ func TestRandomTablesReadAsLanceDBReadsThem(t *testing.T) {
 		dir = *keepFlag
 	}
 	var specs []spec
-	for i := range *tablesFlag {
+	for i := range seedtest.Times(t, 12) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		specs = append(specs, drawSpec(t, r, dir, fmt.Sprintf("t%d", i), i%3, *rowsFlag))
 	}

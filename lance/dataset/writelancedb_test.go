@@ -245,7 +245,7 @@ func TestLanceDBReadsRandomTablesThatWeWrote(t *testing.T) {
 	}
 	var tables []table
 	var uses []use
-	for i := range *tablesFlag {
+	for i := range seedtest.Times(t, 12) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		s := drawSpec(t, r, t.TempDir(), "unused", i%3, 10)
 		s.columns = slices.DeleteFunc(s.columns, func(c randtable.Column) bool { return nullRequired(arrow.Field{Type: c.Type, Nullable: !c.Required}) })

@@ -30,14 +30,13 @@ func BenchmarkPut(b *testing.B) {
 func benchmarkPut(b *testing.B, pause time.Duration) {
 	const size = 500
 	r := rand.New(rand.NewPCG(1, 1))
-	m := randomTable(r, 8) // version 2.2, unsharded
-	m.version, m.indexes, m.keys = "2.2", true, 100_000
-	m.spec = map[string]any{"specType": "unsharded"}
+	m := randomTable(r, 8) // version 2.2, unsharded, with indexes
+	m.keys = 100_000
 	store := storage.NewMemStore()
 	m.create(b, store)
 	w, err := Open(b.Context(), store, m.name+".lance", Options{Shard: shard.Options{MaxRows: 20_000}})
 	must(b, err)
-	defer func() { must(b, w.Close(context.Background())) }()
+	defer func() { must(b, w.Close(b.Context())) }()
 	table, err := lsm.Open(b.Context(), store, m.name+".lance", lsm.Options{Recent: w})
 	must(b, err)
 	defer func() { must(b, table.Close()) }()
@@ -70,6 +69,10 @@ func benchmarkPut(b *testing.B, pause time.Duration) {
 			}
 		})
 	}
+	defer func() {
+		stop()
+		reader.Wait()
+	}()
 	b.ResetTimer()
 	for n := range b.N {
 		must(b, w.Put(b.Context(), batches[n%len(batches)]))

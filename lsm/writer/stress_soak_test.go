@@ -2,8 +2,5 @@
 
 package writer
 
-// So many tables of each kind are written to, with so many puts and deletes by each of those who do.
-const (
-	stressRounds = 20
-	stressOps    = 400
-)
+// So many puts and deletes are done to a table by each of those who write to it.
+const stressOps = 400

@@ -362,16 +362,13 @@ func rowsOf(ctx context.Context, s *lsm.Snapshot) (map[string]int64, error) {
 func TestReadersSeeWhatWasAcknowledgedWhateverGoesOn(t *testing.T) {
 	for _, transform := range []string{"", memwal.TransformBucket} {
 		t.Run("divided="+strconv.FormatBool(transform != ""), func(t *testing.T) {
-			for range stressRounds {
-				stress(t, transform)
-			}
+			seedtest.Each(t, 1, func(t *testing.T, seed uint64) { stress(t, seed, transform) })
 		})
 	}
 }
 
-func stress(t *testing.T, transform string) {
+func stress(t *testing.T, seed uint64, transform string) {
 	t.Helper()
-	seed := seedtest.Seed(t)
 	random := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)

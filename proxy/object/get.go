@@ -217,15 +217,16 @@ func (s *Service) remember(since uint64, bucket, key string, f facts.Facts) {
 	})
 }
 
-// rememberStrong is remember for facts that came with a body: those of a weak entity tag
-// would let nobody use its pages.
+// rememberStrong is remember for facts that came with a body. A weak entity tag lets nobody
+// use its pages, and would take the place of facts that do.
 func (s *Service) rememberStrong(since uint64, bucket, key string, f facts.Facts) {
 	if f.Strong() {
 		s.remember(since, bucket, key, f)
 	}
 }
 
-// remembering is rememberStrong, to be done once, later.
+// remembering is rememberStrong, to be done once, later. It keeps the facts of hits, which
+// nobody remembers, off the heap.
 func (s *Service) remembering(since uint64, bucket, key string, f facts.Facts) func() {
 	return sync.OnceFunc(func() { s.rememberStrong(since, bucket, key, f) })
 }

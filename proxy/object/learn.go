@@ -33,8 +33,8 @@ type flights struct {
 	running map[[2]string]chan struct{} // closed when the leader is done. Guarded by mu
 }
 
-// join makes the caller the leader of a flight (done is not nil) or gives it the
-// flight to wait for.
+// join makes the caller the leader of a flight (done is not nil, and counts once) or gives
+// it the flight to wait for.
 func (f *flights) join(bucket, key string) (wait <-chan struct{}, done func()) {
 	name := [2]string{bucket, key}
 	f.mu.Lock()
@@ -47,12 +47,12 @@ func (f *flights) join(bucket, key string) (wait <-chan struct{}, done func()) {
 	}
 	ended := make(chan struct{})
 	f.running[name] = ended
-	return nil, func() {
+	return nil, sync.OnceFunc(func() {
 		f.mu.Lock()
 		delete(f.running, name)
 		f.mu.Unlock()
 		close(ended)
-	}
+	})
 }
 
 // under returns what is closed when the flight of an object is over; nil if there is none.
@@ -66,22 +66,24 @@ func (f *flights) under(bucket, key string) <-chan struct{} {
 }
 
 // learnShared learns an immutable object. Of many at once one asks the origin; the
-// others wait for its facts and join its fill. If it fails, each of them asks for
+// others wait for its facts and join its fill. If it fails, the next of them asks for
 // itself: an error is nobody else's, least of all a 404 from before the object was
 // written.
 func (s *Service) learnShared(ctx context.Context, q Request, want expectation) (*Object, error) {
 	for try := 0; ; try++ {
 		wait, done := s.learning.join(q.Bucket, q.Key)
+		if done != nil {
+			defer done() // of the one turn of the loop that leads, which returns
+		}
 		since := s.epochs.Now()
-		// Looked for by a leader too: the one before may have ended since nothing was known.
+		// A new leader looks too: the flight before may have ended after its caller found nothing.
 		if f, ok := s.facts.Get(q.Bucket, q.Key); ok && want.met(&f) && (!q.Checksums || f.ChecksumsKnown) {
 			if done != nil {
-				done()
+				done() // nobody waits for its bytes
 			}
 			return s.open(ctx, q, f, since, nil, Hit)
 		}
 		if done != nil {
-			defer done()
 			return s.learn(ctx, q, want, since)
 		}
 		if try == shareTries {
@@ -144,8 +146,9 @@ func mismatch(q Request, want expectation, f *facts.Facts) error {
 }
 
 // fetch opens the first run that q needs. The caller owns the opened body, which holds a
-// slot of the scheduler until it ends, and remembers the facts once the pages that it
-// feeds can be joined: who knew them earlier would ask for the same bytes again.
+// slot of the scheduler until it ends. The caller also remembers the facts, but only once
+// the pages that the body feeds can be joined: who knew them earlier would ask for the same
+// bytes again.
 func (s *Service) fetch(
 	ctx context.Context, q Request, want expectation, priority pagecache.Priority,
 ) (facts.Facts, *pagecache.Opened, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/hearthcache/hearth/pagecache"
 	"github.com/hearthcache/hearth/proxy/facts"
@@ -110,12 +109,11 @@ func (s *Service) LoadRange(ctx context.Context, bucket string, e publication.En
 	if err != nil {
 		return l, fmt.Errorf("load %s/%s: %w", bucket, e.Key, err)
 	}
-	adopted := done
-	if opened != nil {
-		adopted = func() {
+	adopted := func() {
+		if opened != nil {
 			s.rememberStrong(since, bucket, e.Key, f)
-			done()
 		}
+		done()
 	}
 	return s.prefetch(ctx, bucket, e, f, off, n, pagecache.ReadOptions{Epoch: since, Body: opened, Adopted: adopted}, l)
 }
@@ -129,21 +127,25 @@ func (s *Service) awaitFacts(
 	ctx context.Context, bucket, key string, want expectation,
 ) (f facts.Facts, since uint64, done func(), err error) {
 	nothing := func() {}
+	var lead func()
+	led := false
+	defer func() {
+		if lead != nil && !led { // there is nothing to do, or a panic on its way
+			lead()
+		}
+	}()
 	for try := 0; ; try++ {
-		var lead func()
 		wait := s.learning.under(bucket, key)
 		if wait == nil {
 			wait, lead = s.loading.join(bucket, key)
 		}
 		since = s.epochs.Now()
 		if f, known := s.facts.Get(bucket, key); known && want.met(&f) {
-			if lead != nil {
-				lead()
-			}
 			return f, since, nothing, nil
 		}
 		if lead != nil {
-			return facts.Facts{}, since, sync.OnceFunc(lead), nil
+			led = true
+			return facts.Facts{}, since, lead, nil
 		}
 		if try == shareTries {
 			return facts.Facts{}, since, nothing, nil

@@ -94,7 +94,8 @@ func (p *Process) Calls() int {
 	return p.calls
 }
 
-// DieAt has nothing work from the nth call on, counted from now; 0 brings the process back to life.
+// DieAt has every call from the nth on fail, counted from now, though a put may be heard nevertheless; 0 brings the process
+// back to life.
 func (p *Process) DieAt(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
