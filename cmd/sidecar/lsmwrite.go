@@ -84,7 +84,7 @@ func (p *process) lsmRowsCommand(keys bool, cmd *cobra.Command) *cobra.Command {
 		if keys {
 			verb = "deleted"
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d rows %s, %s in %s%s\n", out.Rows, verb, inspect.SizeText(counted.n),
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d %s %s, %s in %s%s\n", out.Rows, plural(out.Rows, "row"), verb, inspect.SizeText(counted.n),
 			time.Since(began).Round(time.Millisecond), sink.flushed())
 		return err
 	}
@@ -119,7 +119,8 @@ over all its shards and publishes what other writers have left in their logs.
 			if err = errors.Join(err, sink.close(cmd.Context())); err != nil {
 				return about(a[0], plain(err))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d generations published, %d rows found in logs\n", flushes, before)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d %s published, %d %s found in logs\n",
+				flushes, plural(flushes, "generation"), before, plural(before, "row"))
 			return err
 		},
 	}

@@ -38,7 +38,7 @@ func writesAndReads(t *testing.T, environ []string, table string, flags ...strin
 	if got := must("put", table, rows); !strings.HasPrefix(got, "3 rows put, 62 B in ") {
 		t.Errorf("got %s", got)
 	}
-	if got := must("delete", table, place(t, "keys.jsonl", "3\n")); !strings.HasPrefix(got, "1 rows deleted, 2 B in ") {
+	if got := must("delete", table, place(t, "keys.jsonl", "3\n")); !strings.HasPrefix(got, "1 row deleted, 2 B in ") {
 		t.Errorf("got %s", got)
 	}
 	if got := must("flush", table); !strings.HasSuffix(got, "rows found in logs\n") {

@@ -141,7 +141,7 @@ func (s *Writers) table(ctx context.Context, name string) (t *tableState, releas
 			case <-changed:
 				continue
 			case <-wait.C:
-				return nil, nil, fmt.Errorf("%w: %d tables are written to", ErrNoRoom, s.o.Tables)
+				return nil, nil, fmt.Errorf("%w: as many tables are written to as may be (%d)", ErrNoRoom, s.o.Tables)
 			case <-ctx.Done():
 				return nil, nil, ctx.Err()
 			}

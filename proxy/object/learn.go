@@ -83,10 +83,7 @@ func (s *Service) learnShared(ctx context.Context, q Request, want expectation) 
 			}
 			return s.open(ctx, q, f, since, nil, Hit)
 		}
-		if done != nil {
-			return s.learn(ctx, q, want, since)
-		}
-		if try == shareTries {
+		if done != nil || try == shareTries {
 			return s.learn(ctx, q, want, since)
 		}
 		select {
