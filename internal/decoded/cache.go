@@ -182,8 +182,8 @@ func (c *Cache) finish(e *entry, obj Object, err error, took time.Duration) {
 	}
 	unused := c.settleLocked(e)
 	c.mu.Unlock()
+	closeAll(unused) // first: what made room for the object is gone when somebody has it
 	close(e.ready)
-	closeAll(unused)
 }
 
 // lendLocked counts a user of an entry. The function takes it back, once.
